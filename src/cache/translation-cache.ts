@@ -1,0 +1,217 @@
+/**
+ * The translation cache: records in one bounded region, filled front to back and over again. The oldest
+ * blocks make room for new ones. Blocks are found by guest-physical address and mode.
+ */
+import { RECORD_SIZE, RecordOffset } from '../instructions/record.ts';
+import { Special } from '../instructions/handlers.ts';
+import { jumpCacheEntry } from '../memory/jump-cache.ts';
+import { JumpCacheField, PAGE_SIZE } from '../memory/layout.ts';
+import { type Mmu, Watch } from '../memory/mmu.ts';
+import { type PhysicalMemory, biased } from '../memory/physical.ts';
+import { Block } from './block.ts';
+import { CodePage } from './code-page.ts';
+import { newCacheCounters } from './counters.ts';
+
+/** Room for one block that is run once and not kept, at the start of the region. */
+const SCRATCH_RECORDS = 128;
+const MODES = 64;
+
+const lastRecord = (block: Block): number => block.record + (block.recordCount - 1) * RECORD_SIZE;
+
+export class TranslationCache {
+  readonly counters = newCacheCounters();
+  readonly #memory: PhysicalMemory;
+  readonly #mmu: Mmu;
+  readonly #start: number;
+  readonly #end: number;
+  #cursor: number;
+  /** Blocks in order of allocation; `#oldest` is the index of the first that is still there. */
+  #queue: Block[] = [];
+  #oldest = 0;
+  readonly #blocks = new Map<number, Block>();
+  readonly #pages = new Map<number, CodePage>();
+  /** Blocks by the address of their last record, which is where direct exits leave from. */
+  readonly #byLast = new Map<number, Block>();
+  /** Addresses translated before, for counting retranslations. */
+  readonly #seen = new Set<number>();
+
+  constructor(memory: PhysicalMemory, mmu: Mmu) {
+    this.#memory = memory;
+    this.#mmu = mmu;
+    this.#start = memory.cacheBase + SCRATCH_RECORDS * RECORD_SIZE;
+    this.#end = memory.cacheBase + memory.cacheSize - RECORD_SIZE;
+    this.#cursor = this.#start;
+  }
+
+  /** Where a block that is not kept is written. */
+  get scratch(): number {
+    return this.#memory.cacheBase;
+  }
+  isScratch(record: number): boolean {
+    return record < this.#start;
+  }
+  get blockCount(): number {
+    return this.#blocks.size;
+  }
+
+  #key(physical: number, mode: number): number {
+    return physical * MODES + mode;
+  }
+
+  find(physical: number, mode: number): Block | undefined {
+    return this.#blocks.get(this.#key(physical, mode));
+  }
+
+  /** The block whose direct exit is at a record; undefined when it is gone or was never kept. */
+  findByExit(record: number): Block | undefined {
+    return this.#byLast.get(record);
+  }
+
+  /** Makes room for a block, evicting the oldest. @returns the address of its first record */
+  reserve(recordCount: number): number {
+    const bytes = recordCount * RECORD_SIZE;
+    if (this.#cursor + bytes > this.#end) {
+      // What lies between here and the end of the region is older than anything at its start.
+      this.#evictFrom(this.#cursor, this.#end);
+      this.#cursor = this.#start;
+    }
+    this.#evictFrom(this.#cursor, this.#cursor + bytes);
+    const record = this.#cursor;
+    this.#cursor += bytes;
+    return record;
+  }
+  #evictFrom(from: number, to: number): void {
+    for (;;) {
+      const block = this.#queue[this.#oldest];
+      if (block === undefined || block.record < from || block.record >= to) break;
+      this.#oldest++;
+      if (!block.valid) continue;
+      this.#remove(block);
+      this.counters.evictions++;
+    }
+    if (this.#oldest > 4096 && this.#oldest * 2 > this.#queue.length) {
+      this.#queue = this.#queue.slice(this.#oldest);
+      this.#oldest = 0;
+    }
+  }
+
+  /** Enters a block whose records have been written. */
+  insert(block: Block): void {
+    const key = this.#key(block.physical, block.mode);
+    this.#blocks.set(key, block);
+    this.#queue.push(block);
+    this.#byLast.set(lastRecord(block), block);
+    this.counters.translations++;
+    if (this.#seen.has(key)) this.counters.retranslations++;
+    else this.#seen.add(key);
+    const first = block.physical & (PAGE_SIZE - 1);
+    const last = Math.min(first + block.length, PAGE_SIZE) - 1;
+    this.#page(block.physical).add(block, first, last);
+    if (block.secondPage >= 0) this.#page(block.secondPage).add(block, 0, first + block.length - PAGE_SIZE - 1);
+  }
+  #page(physical: number): CodePage {
+    const number = Math.floor(physical / PAGE_SIZE);
+    let page = this.#pages.get(number);
+    if (!page) {
+      page = new CodePage();
+      this.#pages.set(number, page);
+      this.#mmu.watch(physical, Watch.CODE);
+    }
+    return page;
+  }
+
+  /** Links a direct exit to a block. @param proof TLB word that must still hold, or 0 within a page */
+  link(source: Block, slot: 0 | 1, target: Block, proof: number): void {
+    const record = lastRecord(source);
+    const address = record + (slot === 0 ? RecordOffset.LINK0 : RecordOffset.LINK1);
+    const previous = source.outgoing[slot];
+    if (previous !== target) {
+      if (previous) this.#forget(previous, address);
+      source.outgoing[slot] = target;
+      target.incoming.push(address);
+    }
+    this.#memory.view.setUint32(address, target.record, true);
+    this.#memory.view.setInt32(address + 4, proof, true);
+    this.counters.links++;
+  }
+  #forget(target: Block, slot: number): void {
+    const at = target.incoming.indexOf(slot);
+    if (at >= 0) {
+      target.incoming[at] = target.incoming[target.incoming.length - 1]!;
+      target.incoming.pop();
+    }
+  }
+
+  /** The guest has written to a page with code: blocks made from these bytes are gone. */
+  written(physical: number, size: number): void {
+    const page = this.#pages.get(Math.floor(physical / PAGE_SIZE));
+    if (!page) return;
+    const first = physical & (PAGE_SIZE - 1);
+    const last = first + size - 1;
+    if (!page.mayContain(first, last)) return;
+    const pageStart = physical - first;
+    for (let i = page.blocks.length - 1; i >= 0; i--) {
+      const block = page.blocks[i];
+      if (block === undefined) continue;
+      const inFirst = block.physical - (block.physical & (PAGE_SIZE - 1)) === pageStart;
+      const start = inFirst ? block.physical & (PAGE_SIZE - 1) : 0;
+      const end = inFirst ? start + block.length : (block.physical & (PAGE_SIZE - 1)) + block.length - PAGE_SIZE;
+      if (start <= last && first < end) this.invalidate(block);
+    }
+  }
+
+  /** Removes a block and makes it harmless even where it is running: its records lead out of the engine. */
+  invalidate(block: Block): void {
+    if (!block.valid) return;
+    const { view } = this.#memory;
+    for (let i = 0; i < block.recordCount; i++)
+      view.setUint16(block.record + i * RECORD_SIZE + RecordOffset.HANDLER, Special.STALE, true);
+    this.#remove(block);
+    this.counters.invalidations++;
+  }
+  #remove(block: Block): void {
+    block.valid = false;
+    const key = this.#key(block.physical, block.mode);
+    if (this.#blocks.get(key) === block) this.#blocks.delete(key);
+    const { view, words } = this.#memory;
+    for (const slot of block.incoming) view.setUint32(slot, 0, true);
+    const last = lastRecord(block);
+    this.#byLast.delete(last);
+    for (const slot of [0, 1] as const) {
+      const target = block.outgoing[slot];
+      if (target) this.#forget(target, last + (slot === 0 ? RecordOffset.LINK0 : RecordOffset.LINK1));
+    }
+    block.outgoing.fill(undefined);
+    const entry = jumpCacheEntry(biased(this.#memory.hostAddress(block.physical)));
+    if (words[(entry + JumpCacheField.RECORD) >> 2] === block.record) words[(entry + JumpCacheField.ADDRESS) >> 2] = 0;
+    this.#leavePage(block, block.physical);
+    if (block.secondPage >= 0) this.#leavePage(block, block.secondPage);
+  }
+  #leavePage(block: Block, physical: number): void {
+    const number = Math.floor(physical / PAGE_SIZE);
+    const page = this.#pages.get(number);
+    if (!page) return;
+    page.remove(block);
+    if (page.blocks.length > 0) return;
+    this.#pages.delete(number);
+    this.#mmu.unwatch(physical, Watch.CODE);
+  }
+
+  /** Enters a block into the jump cache. */
+  publish(block: Block): void {
+    const address = biased(this.#memory.hostAddress(block.physical));
+    const at = jumpCacheEntry(address) >> 2;
+    const { words } = this.#memory;
+    words[at + (JumpCacheField.ADDRESS >> 2)] = address;
+    words[at + (JumpCacheField.MODE >> 2)] = block.mode;
+    words[at + (JumpCacheField.RECORD >> 2)] = block.record;
+  }
+
+  /** Empties the cache; not to be called while the engine runs. */
+  flush(): void {
+    for (const block of [...this.#blocks.values()]) this.#remove(block);
+    this.#queue = [];
+    this.#oldest = 0;
+    this.#cursor = this.#start;
+  }
+}

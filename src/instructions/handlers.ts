@@ -1,0 +1,149 @@
+/** All handlers: each instruction in each of its forms, numbered. Records refer to them by number. */
+import type { ConditionCode } from '../x86/flags.ts';
+import type { Size } from '../x86/registers.ts';
+import { SystemBase } from '../x86/state.ts';
+import { Vector } from '../x86/exceptions.ts';
+import { arithmetic } from './arithmetic.ts';
+import { bits } from './bits.ts';
+import { branches } from './branches.ts';
+import type { AddressKind, Form, OperandKind } from './form.ts';
+import { moves } from './moves.ts';
+import { shifts } from './shifts.ts';
+import type { InstructionSpec } from './spec.ts';
+import { stack } from './stack.ts';
+import { strings } from './strings.ts';
+
+export interface Handler {
+  readonly number: number;
+  readonly name: string;
+  readonly spec: InstructionSpec;
+  readonly form: Form;
+  /** Part of the core's loop rather than a function of its own. */
+  readonly inline: boolean;
+}
+
+/** What ends or interrupts a block without being an instruction of the guest. */
+const synthetic: readonly InstructionSpec[] = [
+  {
+    name: 'callout', sizes: [4], shapes: [[]], operands: [], hot: true,
+    body: (b) => b.callout(false),
+  },
+  {
+    name: 'callout.end', sizes: [4], shapes: [[]], operands: [], hot: true, endsBlock: true,
+    body: (b) => b.callout(true),
+  },
+  {
+    name: 'undefined', sizes: [4], shapes: [[]], operands: [],
+    body: (b) => b.raise(Vector.UD),
+  },
+  {
+    // An instruction whose fetch faults, at its place in a block: #GP(0) for more than 15 bytes.
+    name: 'too.long', sizes: [4], shapes: [[]], operands: [],
+    body: (b) => b.raise(Vector.GP, 0),
+  },
+];
+
+const specs: readonly InstructionSpec[] = [
+  ...arithmetic, ...moves, ...shifts, ...bits, ...stack, ...branches, ...strings, ...synthetic,
+];
+
+/** Handlers the engines know by themselves: they are not described by a body. */
+export const Special = {
+  /** An invalidated block: leaves with Exit.STALE. */
+  STALE: 0,
+  /** The end of a block that must not be continued: leaves with Exit.STALE at its instruction too. */
+  STOP: 0,
+  /** Proves that the page behind a block that crosses into it is still the one that was translated. */
+  GUARD: 1,
+} as const;
+const SPECIAL_COUNT = 2;
+
+interface Choice {
+  readonly size: Size;
+  readonly shape: readonly OperandKind[];
+  readonly address: AddressKind;
+  readonly flat: boolean;
+  readonly system: SystemBase;
+  readonly condition: ConditionCode;
+  readonly rep: 0 | 1 | 2;
+  readonly addressSize: 2 | 4;
+}
+
+const conditions = Array.from({ length: 16 }, (_, i) => i as ConditionCode);
+
+function* choices(spec: InstructionSpec): Generator<Choice> {
+  const v = spec.variants ?? {};
+  const isString = v.rep !== undefined;
+  for (const size of spec.sizes)
+    for (const shape of spec.shapes) {
+      const addresses: AddressKind[] = shape.includes('mem')
+        ? isString ? ['base', 'segmented'] : ['base', 'index', 'segmented']
+        : ['none'];
+      for (const address of addresses) {
+        // Only a flat block has unsegmented addresses.
+        const flats = !v.flat ? [false] : address === 'base' || address === 'index' ? [true] : [true, false];
+        for (const flat of flats)
+          for (const system of v.virtual ? [SystemBase.PHYSICAL, SystemBase.VIRTUAL] : [SystemBase.PHYSICAL])
+            for (const condition of v.conditions ? conditions : ([0] as const))
+              for (const rep of v.rep ?? ([0] as const))
+                for (const addressSize of v.addressSizes ?? ([4] as const))
+                  yield { size, shape, address, flat, system, condition, rep, addressSize };
+      }
+    }
+}
+
+const keyOf = (name: string, c: Choice): string =>
+  `${name} ${c.size} ${c.shape.join()} ${c.address} ${c.flat ? 1 : 0} ${c.system} ${c.condition} ${c.rep} ${c.addressSize}`;
+
+/** Rare forms stay outside the loop: it must remain small enough to be optimised early and well. */
+const isInline = (spec: InstructionSpec, c: Choice): boolean => {
+  if (spec.hot !== true || c.address === 'segmented') return false;
+  if (spec.variants?.flat && !c.flat) return false;
+  return c.size !== 2 || spec.variants?.conditions === undefined;
+};
+
+const byKey = new Map<string, Handler>();
+/** In order of their numbers, from FIRST_HANDLER on. */
+export const handlers: readonly Handler[] = specs.flatMap((spec) =>
+  [...choices(spec)].map((c) => ({ spec, c })),
+).map(({ spec, c }, i) => {
+  const key = keyOf(spec.name, c);
+  const { shape, ...rest } = c;
+  const handler: Handler = {
+    number: i + SPECIAL_COUNT,
+    name: key,
+    spec,
+    form: { ...rest, operands: shape },
+    inline: isInline(spec, c),
+  };
+  byKey.set(key, handler);
+  return handler;
+});
+export const FIRST_HANDLER = SPECIAL_COUNT;
+export const HANDLER_COUNT = handlers.length + SPECIAL_COUNT;
+
+const specByName = new Map(specs.map((s) => [s.name, s]));
+
+export type HandlerRequest = Partial<Omit<Choice, 'shape'>> & { readonly shape?: readonly OperandKind[] };
+
+/**
+ * The handler of an instruction in a form. Parts of the request that make no difference to this instruction
+ * (flat, condition, …) are ignored. @returns undefined where the instruction has no such form
+ */
+export const findHandler = (name: string, request: HandlerRequest): Handler | undefined => {
+  const spec = specByName.get(name);
+  if (!spec) return undefined;
+  const v = spec.variants ?? {};
+  return byKey.get(
+    keyOf(name, {
+      size: spec.sizes.length === 1 ? spec.sizes[0]! : (request.size ?? 4),
+      shape: request.shape ?? [],
+      address: request.address ?? 'none',
+      flat: v.flat ? (request.flat ?? false) : false,
+      system: v.virtual ? (request.system ?? SystemBase.PHYSICAL) : SystemBase.PHYSICAL,
+      condition: v.conditions ? (request.condition ?? 0) : 0,
+      rep: v.rep ? (request.rep ?? 0) : 0,
+      addressSize: v.addressSizes ? (request.addressSize ?? 4) : 4,
+    }),
+  );
+};

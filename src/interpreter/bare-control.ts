@@ -1,0 +1,48 @@
+/** Control without a monitor: events go through the guest's own tables, as on a bare machine. */
+import type { Instruction } from '../decoder/instruction.ts';
+import { deliverEvent, deliverException } from '../instructions/callouts/index.ts';
+import { Treatment } from '../translator/encode.ts';
+import { segmentMode } from '../translator/mode.ts';
+import { Flag } from '../x86/flags.ts';
+import { System } from '../x86/state.ts';
+import { CpuAccess, type Platform } from './cpu-access.ts';
+import type { Control, ControlledCpu, Processor } from './processor.ts';
+
+export class BareControl implements Control {
+  readonly #processor: Processor;
+  readonly #cpu: CpuAccess;
+
+  constructor(processor: Processor, platform: Platform) {
+    this.#processor = processor;
+    const { mmu, state } = processor;
+    this.#cpu = new CpuAccess(state, mmu, platform, {
+      pagingChanged: (flushGlobal) => mmu.tlb.flush(flushGlobal),
+      invalidatePage: (linear) => mmu.tlb.invalidate(linear),
+      modeChanged: () => this.modeChanged(),
+      leave: () => processor.interrupt(),
+    });
+  }
+
+  /** Takes over what the segment registers and CPL say now. */
+  modeChanged(): void {
+    const { state, mmu } = this.#processor;
+    mmu.user = state.cpl === 3;
+    this.#processor.mode = segmentMode(state);
+  }
+  cpu(): ControlledCpu {
+    return this.#cpu;
+  }
+  onFault(vector: number, error: number): void {
+    this.#cpu.instructionEip = this.#cpu.state.eip;
+    deliverException(this.#cpu, vector, error);
+  }
+  interruptsEnabled(): boolean {
+    return (this.#processor.state.sys(System.FLAGS) & Flag.IF) !== 0;
+  }
+  onInterrupt(vector: number): void {
+    deliverEvent(this.#cpu, vector, 'external');
+  }
+  treatment(_instruction: Instruction): Treatment {
+    return Treatment.IDENT;
+  }
+}

@@ -1,0 +1,33 @@
+/** The generated core as an engine. */
+import type { PhysicalMemory } from '../memory/physical.ts';
+import { State } from '../x86/state.ts';
+import { generateCore } from './core.ts';
+import type { Engine, EngineHost } from './engine.ts';
+import type { Exit } from './exits.ts';
+
+let compiled: WebAssembly.Module | undefined;
+
+/** The core's module: generated and compiled once for all machines. @param binary one generated earlier */
+export const coreModule = (binary?: Uint8Array<ArrayBuffer>): WebAssembly.Module => {
+  compiled ??= new WebAssembly.Module(binary ?? generateCore());
+  return compiled;
+};
+
+export const createCoreEngine = (memory: PhysicalMemory, host: EngineHost): Engine => {
+  const instance = new WebAssembly.Instance(coreModule(), {
+    host: {
+      memory: memory.memory,
+      read: host.read,
+      update: host.update,
+      write: host.write,
+      commit: host.commit,
+      callout: host.callout,
+    },
+  });
+  const run = instance.exports.run as (record: number, budget: number, tlb: number) => number;
+  const { words } = memory;
+  return {
+    name: 'core',
+    run: (record) => run(record, words[State.BUDGET >> 2]!, words[State.TLB >> 2]!) as Exit,
+  };
+};

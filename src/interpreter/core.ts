@@ -1,0 +1,403 @@
+/**
+ * Generates the interpreter core: one WebAssembly module whose `run` is a loop over records with one
+ * `br_table`. Hot handlers are its cases; the others are functions of their own behind a table.
+ */
+import { HANDLER_COUNT, type Handler, Special, handlers } from '../instructions/handlers.ts';
+import { RECORD_SIZE, RecordOffset } from '../instructions/record.ts';
+import { execute } from '../instructions/spec.ts';
+import {
+  JUMP_CACHE_BASE, JUMP_CACHE_ENTRIES, JumpCacheField, PAGE_SIZE,
+} from '../memory/layout.ts';
+import { FunctionWriter, ModuleWriter, Op, ValType } from '../wasm/writer.ts';
+import { Seg } from '../x86/registers.ts';
+import { SegmentField, State, SystemBase, segmentAddress } from '../x86/state.ts';
+import { CoreBuilder, type CoreFunctions, CoreLocal, type Leaving } from './core-builder.ts';
+import { Exit } from './exits.ts';
+
+/** An out-of-line handler that continues at direct target k returns this plus k. */
+const STATUS_GOTO = 16;
+
+const { i32 } = ValType;
+const signature = (parameters: number) => ({ parameters: Array<ValType>(parameters).fill(i32), results: [i32] });
+const CS_BASE = segmentAddress(SystemBase.PHYSICAL, Seg.CS) + SegmentField.BASE;
+
+/** Stores a local into the state. */
+const save = (w: FunctionWriter, address: number, local: number): void => {
+  w.i32(0);
+  w.get(local);
+  w.memory(Op.i32Store, address);
+};
+const loadState = (w: FunctionWriter, address: number): void => {
+  w.i32(0);
+  w.memory(Op.i32Load, address);
+};
+/** Pushes the TLB read word for the linear address in a local. */
+const tlbWord = (w: FunctionWriter, linear: number): void => {
+  w.get(CoreLocal.TLB);
+  w.get(linear);
+  w.i32(10);
+  w.op(Op.i32ShrU);
+  w.i32(0x3ffffc);
+  w.op(Op.i32And, Op.i32Add);
+  w.memory(Op.i32Load, 0);
+};
+
+interface Module {
+  readonly writer: ModuleWriter;
+  readonly functions: CoreFunctions;
+  readonly callout: number;
+}
+
+/** Imports and the wrappers that save the record and the budget before the host is asked. */
+const declare = (writer: ModuleWriter): Module => {
+  const imports = {
+    slowRead: writer.import('host', 'read', signature(2)),
+    slowUpdate: writer.import('host', 'update', signature(2)),
+    slowWrite: writer.import('host', 'write', signature(3)),
+    slowCommit: writer.import('host', 'commit', signature(2)),
+    callout: writer.import('host', 'callout', signature(0)),
+  };
+  const wrap = (target: number, parameters: number, result: boolean): number => {
+    const w = new FunctionWriter(parameters + 2);
+    save(w, State.RECORD, parameters);
+    save(w, State.BUDGET, parameters + 1);
+    for (let i = 0; i < parameters; i++) w.get(i);
+    w.call(target);
+    if (!result) w.op(Op.drop);
+    const full = signature(parameters + 2);
+    return writer.function(result ? full : { ...full, results: [] }, w.finish());
+  };
+  return {
+    writer,
+    functions: {
+      slowRead: wrap(imports.slowRead, 2, true),
+      slowUpdate: wrap(imports.slowUpdate, 2, true),
+      slowWrite: wrap(imports.slowWrite, 3, true),
+      slowCommit: wrap(imports.slowCommit, 2, false),
+    },
+    callout: wrap(imports.callout, 0, true),
+  };
+};
+
+/** A handler as a function (record, budget, tlb) -> status. */
+const writeOutOfLine = (module: Module, handler: Handler): number => {
+  const w = new FunctionWriter(3);
+  const leave = (status: number) => {
+    w.i32(status);
+    w.op(Op.return);
+  };
+  const leaving: Leaving = {
+    exit: (kind) => leave(kind),
+    goto: (target) => leave(STATUS_GOTO + target),
+    gotoOffset(offset) {
+      save(w, State.EIP, offset);
+      leave(Exit.ENTER);
+    },
+    callout() {
+      throw new Error('callouts are part of the loop');
+    },
+  };
+  const b = new CoreBuilder(w, module.functions, leaving);
+  b.begin(handler.form, handler.name);
+  execute(b, handler.spec);
+  w.i32(Exit.NEXT);
+  return module.writer.function(signature(3), w.finish());
+};
+
+/** Branch depths from the body of the loop's innermost structure outwards. */
+const Depth = { NEXT: 0, ENTER: 1, LOOKUP: 2, RESTART: 3, EXIT: 4 } as const;
+
+const writeRun = (module: Module): number => {
+  const w = new FunctionWriter(3);
+  const blocks = w.local(i32);
+  const reason = w.local(i32);
+  const target = w.local(i32);
+  const scratch = w.local(i32);
+  /** Structures between the handler being written and the record loop. */
+  let outer = 0;
+  const branch = (label: number, depth: number) => w.branch(Op.br, label + outer + depth);
+  const exit = (kind: Exit, depth: number) => {
+    w.i32(kind);
+    w.set(reason);
+    branch(Depth.EXIT, depth);
+  };
+  const addBudget = (opcode: number) => {
+    w.get(CoreLocal.BUDGET);
+    w.get(CoreLocal.RECORD);
+    w.memory(Op.i32Load8U, RecordOffset.REMAINING);
+    w.op(opcode);
+    w.set(CoreLocal.BUDGET);
+  };
+  const advance = (depth: number) => {
+    w.get(CoreLocal.RECORD);
+    w.i32(RECORD_SIZE);
+    w.op(Op.i32Add);
+    w.set(CoreLocal.RECORD);
+    branch(Depth.NEXT, depth);
+  };
+  const repeat = (depth: number) => {
+    w.get(CoreLocal.BUDGET);
+    w.i32(1);
+    w.op(Op.i32Sub);
+    w.tee(CoreLocal.BUDGET);
+    w.i32(0);
+    w.op(Op.i32GeS);
+    w.branch(Op.brIf, Depth.NEXT + outer + depth);
+    exit(Exit.BUDGET, depth);
+  };
+  const goto = (k: 0 | 1, depth: number) => {
+    const link = k === 0 ? RecordOffset.LINK0 : RecordOffset.LINK1;
+    const notLinked = (inner: number) => {
+      w.block(Op.if);
+      w.i32(0);
+      w.i32(k);
+      w.memory(Op.i32Store, State.LINK_SLOT);
+      exit(Exit.LINK, depth + inner);
+      w.op(Op.end);
+    };
+    w.get(CoreLocal.RECORD);
+    w.memory(Op.i32Load, link);
+    w.tee(scratch);
+    w.op(Op.i32Eqz);
+    notLinked(1);
+    w.get(CoreLocal.RECORD);
+    w.memory(Op.i32Load, link + 4);
+    w.tee(reason);
+    w.block(Op.if);
+    loadState(w, State.EIP_PAGE);
+    w.get(CoreLocal.RECORD);
+    w.memory(Op.i32Load, k === 0 ? RecordOffset.TARGET0 : RecordOffset.TARGET1);
+    w.op(Op.i32Add);
+    w.set(target);
+    tlbWord(w, target);
+    w.get(reason);
+    w.op(Op.i32Ne);
+    notLinked(2);
+    w.i32(0);
+    w.get(target);
+    w.i32(-PAGE_SIZE);
+    w.op(Op.i32And);
+    w.memory(Op.i32Store, State.EIP_PAGE);
+    w.op(Op.end);
+    w.get(scratch);
+    w.set(CoreLocal.RECORD);
+    branch(Depth.ENTER, depth);
+  };
+  /** Acts on the status that an out-of-line handler or a callout left in `scratch`. */
+  const dispatchStatus = (depth: number) => {
+    w.get(scratch);
+    w.op(Op.i32Eqz);
+    w.block(Op.if);
+    advance(depth + 1);
+    w.op(Op.end);
+    w.get(scratch);
+    w.i32(Exit.ENTER);
+    w.op(Op.i32Eq);
+    w.block(Op.if);
+    loadState(w, State.EIP);
+    w.set(target);
+    branch(Depth.LOOKUP, depth + 1);
+    w.op(Op.end);
+    w.get(scratch);
+    w.i32(Exit.REPEAT);
+    w.op(Op.i32Eq);
+    w.block(Op.if);
+    repeat(depth + 1);
+    w.op(Op.end);
+    for (const k of [0, 1] as const) {
+      w.get(scratch);
+      w.i32(STATUS_GOTO + k);
+      w.op(Op.i32Eq);
+      w.block(Op.if);
+      goto(k, depth + 1);
+      w.op(Op.end);
+    }
+    w.get(scratch);
+    w.set(reason);
+    branch(Depth.EXIT, depth);
+  };
+  const leaving: Leaving = {
+    exit: (kind, depth) => (kind === Exit.REPEAT ? repeat(depth) : exit(kind, depth)),
+    goto,
+    gotoOffset(offset, depth) {
+      w.get(offset);
+      w.set(target);
+      branch(Depth.LOOKUP, depth);
+    },
+    callout(_endsBlock, depth) {
+      w.get(CoreLocal.RECORD);
+      w.get(CoreLocal.BUDGET);
+      w.call(module.callout);
+      w.set(scratch);
+      loadState(w, State.BUDGET);
+      w.set(CoreLocal.BUDGET);
+      loadState(w, State.TLB);
+      w.set(CoreLocal.TLB);
+      dispatchStatus(depth);
+    },
+  };
+
+  const inline = handlers.filter((h) => h.inline);
+  const cases = inline.length + 2;
+  w.block(Op.block);
+  w.block(Op.loop);
+  w.block(Op.block);
+  w.block(Op.loop);
+  // Block entry: pay for the whole block.
+  w.get(blocks);
+  w.i32(1);
+  w.op(Op.i32Add);
+  w.set(blocks);
+  addBudget(Op.i32Sub);
+  outer = -1;
+  w.get(CoreLocal.BUDGET);
+  w.i32(0);
+  w.op(Op.i32LtS);
+  w.block(Op.if);
+  exit(Exit.BUDGET, 1);
+  w.op(Op.end);
+  w.block(Op.loop);
+  for (let i = 0; i <= cases; i++) w.block(Op.block);
+  w.get(CoreLocal.RECORD);
+  w.memory(Op.i32Load16U, RecordOffset.HANDLER);
+  w.op(Op.brTable);
+  const caseOf = new Map(inline.map((h, i) => [h.number, i + 2]));
+  w.unsigned(HANDLER_COUNT);
+  for (let n = 0; n < HANDLER_COUNT; n++) w.unsigned(n < 2 ? n : (caseOf.get(n) ?? cases));
+  w.unsigned(cases);
+  const startCase = (index: number) => {
+    w.op(Op.end);
+    outer = cases - index;
+  };
+
+  startCase(Special.STALE);
+  exit(Exit.STALE, 0);
+
+  startCase(Special.GUARD);
+  loadState(w, CS_BASE);
+  loadState(w, State.EIP_PAGE);
+  w.op(Op.i32Add);
+  w.i32(PAGE_SIZE);
+  w.op(Op.i32Add);
+  w.set(target);
+  tlbWord(w, target);
+  w.tee(scratch);
+  w.get(target);
+  w.op(Op.i32Add);
+  w.get(CoreLocal.RECORD);
+  w.memory(Op.i32Load, RecordOffset.IMMEDIATE);
+  w.op(Op.i32Eq);
+  w.get(scratch);
+  w.i32(0);
+  w.op(Op.i32Ne, Op.i32And);
+  w.block(Op.if);
+  advance(1);
+  w.op(Op.end);
+  // The page behind is another one, or not in the TLB: the block has to be looked up anew.
+  addBudget(Op.i32Add);
+  w.i32(0);
+  loadState(w, State.EIP_PAGE);
+  w.get(CoreLocal.RECORD);
+  w.memory(Op.i32Load16U, RecordOffset.PAGE_OFFSET);
+  w.op(Op.i32Add);
+  w.memory(Op.i32Store, State.EIP);
+  exit(Exit.MISS, 0);
+
+  const b = new CoreBuilder(w, module.functions, leaving);
+  for (const [i, handler] of inline.entries()) {
+    startCase(i + 2);
+    b.begin(handler.form, handler.name);
+    execute(b, handler.spec);
+    if (!handler.spec.endsBlock) advance(0);
+  }
+
+  startCase(cases);
+  w.get(CoreLocal.RECORD);
+  w.get(CoreLocal.BUDGET);
+  w.get(CoreLocal.TLB);
+  w.get(CoreLocal.RECORD);
+  w.memory(Op.i32Load16U, RecordOffset.HANDLER);
+  w.op(Op.callIndirect);
+  w.unsigned(module.writer.type(signature(3)));
+  w.unsigned(0);
+  w.set(scratch);
+  dispatchStatus(0);
+
+  w.op(Op.end, Op.end, Op.end); // record loop, block loop, lookup
+  // Lookup of the block at the offset in `target`.
+  outer = -3;
+  w.get(target);
+  loadState(w, CS_BASE);
+  w.op(Op.i32Add);
+  w.set(scratch);
+  tlbWord(w, scratch);
+  w.tee(reason);
+  w.block(Op.if);
+  w.get(reason);
+  w.get(scratch);
+  w.op(Op.i32Add);
+  w.tee(reason);
+  w.get(reason);
+  w.i32(12);
+  w.op(Op.i32ShrU, Op.i32Xor);
+  w.i32(JUMP_CACHE_ENTRIES - 1);
+  w.op(Op.i32And);
+  w.i32(4);
+  w.op(Op.i32Shl);
+  w.tee(CoreLocal.RECORD);
+  w.memory(Op.i32Load, JUMP_CACHE_BASE + JumpCacheField.ADDRESS);
+  w.get(reason);
+  w.op(Op.i32Eq);
+  w.get(CoreLocal.RECORD);
+  w.memory(Op.i32Load, JUMP_CACHE_BASE + JumpCacheField.MODE);
+  loadState(w, State.MODE);
+  w.op(Op.i32Eq, Op.i32And);
+  w.block(Op.if);
+  w.i32(0);
+  loadState(w, State.LOOKUP_HITS);
+  w.i32(1);
+  w.op(Op.i32Add);
+  w.memory(Op.i32Store, State.LOOKUP_HITS);
+  w.i32(0);
+  w.get(target);
+  w.get(scratch);
+  w.i32(PAGE_SIZE - 1);
+  w.op(Op.i32And, Op.i32Sub);
+  w.memory(Op.i32Store, State.EIP_PAGE);
+  w.get(CoreLocal.RECORD);
+  w.memory(Op.i32Load, JUMP_CACHE_BASE + JumpCacheField.RECORD);
+  w.set(CoreLocal.RECORD);
+  branch(Depth.RESTART, 2);
+  w.op(Op.end, Op.end);
+  save(w, State.EIP, target);
+  w.i32(Exit.MISS);
+  w.set(reason);
+  w.op(Op.end, Op.end); // restart loop, exit
+  save(w, State.RECORD, CoreLocal.RECORD);
+  save(w, State.BUDGET, CoreLocal.BUDGET);
+  w.i32(0);
+  loadState(w, State.BLOCKS);
+  w.get(blocks);
+  w.op(Op.i32Add);
+  w.memory(Op.i32Store, State.BLOCKS);
+  w.get(reason);
+  return module.writer.function(signature(3), w.finish());
+};
+
+/**
+ * The core as a WebAssembly binary. It imports `host.memory` and the functions `host.read`, `update`,
+ * `write`, `commit` (slow memory paths) and `callout`, and exports `run(record, budget, tlb) -> Exit`.
+ */
+export const generateCore = (): Uint8Array<ArrayBuffer> => {
+  const writer = new ModuleWriter();
+  const module = declare(writer);
+  const table = new Array<number>(HANDLER_COUNT).fill(-1);
+  for (const handler of handlers)
+    if (!handler.inline) table[handler.number] = writeOutOfLine(module, handler);
+  const run = writeRun(module);
+  // Slots of inline handlers are never called; any function of the right type will do.
+  const filler = table.find((f) => f >= 0)!;
+  writer.table(table.map((f) => (f < 0 ? filler : f)));
+  writer.export('run', run);
+  return writer.finish({ module: 'host', name: 'memory', pages: 1 }) as Uint8Array<ArrayBuffer>;
+};

@@ -1,0 +1,150 @@
+/** The Cpu that callouts work on: one of the two system states, and memory as the processor maps it. */
+import type { Cpu, CpuModel } from '../instructions/cpu.ts';
+import type { Mmu } from '../memory/mmu.ts';
+import { Fault, Vector } from '../x86/exceptions.ts';
+import { Flag } from '../x86/flags.ts';
+import { Seg, type Size, SystemSegment } from '../x86/registers.ts';
+import { type CpuState, SegmentField, State, System } from '../x86/state.ts';
+
+/** What lies outside the processor: ports, time, the power switch. */
+export interface Platform {
+  readonly model: CpuModel;
+  in(port: number, size: Size): number;
+  out(port: number, size: Size, value: number): void;
+  /** Time-stamp counter ticks since power-on. */
+  ticks(): number;
+  halt(): void;
+  shutdown(reason: string): void;
+  warn(message: string): void;
+  floatingPointError(): void;
+}
+
+/** What a change of the system state makes necessary. */
+export interface StateHooks {
+  pagingChanged(flushGlobal: boolean): void;
+  invalidatePage(linear: number): void;
+  modeChanged(): void;
+  /** An interrupt is pending and may be taken behind the current instruction. */
+  leave(): void;
+}
+
+export class CpuAccess implements Cpu {
+  readonly state: CpuState;
+  instructionEip = 0;
+  readonly #mmu: Mmu;
+  readonly #platform: Platform;
+  readonly #hooks: StateHooks;
+  #timestampOffset = 0n;
+
+  constructor(state: CpuState, mmu: Mmu, platform: Platform, hooks: StateHooks) {
+    this.state = state;
+    this.#mmu = mmu;
+    this.#platform = platform;
+    this.#hooks = hooks;
+  }
+  get model(): CpuModel {
+    return this.#platform.model;
+  }
+  get #user(): boolean {
+    return this.state.cpl === 3;
+  }
+
+  /** Checks segment:offset against the segment's ranges. @returns the linear address, unsigned */
+  #linear(segment: number, offset: number, size: number, write: boolean): number {
+    const { state } = this;
+    const first = offset >>> 0;
+    const low = state.segment(segment, write ? SegmentField.WRITE_LOW : SegmentField.READ_LOW) >>> 0;
+    const high = state.segment(segment, write ? SegmentField.WRITE_HIGH : SegmentField.READ_HIGH) >>> 0;
+    if (first < low || first > high || high - first < size - 1)
+      throw new Fault(segment === Seg.SS ? Vector.SS : Vector.GP);
+    return (first + state.segment(segment, SegmentField.BASE)) >>> 0;
+  }
+  #check(): void {
+    if (!this.#mmu.faulted) return;
+    const { words } = this.state;
+    throw new Fault(words[State.FAULT_VECTOR >> 2]!, words[State.FAULT_ERROR >> 2]!);
+  }
+
+  read(segment: number, offset: number, size: Size): number {
+    return this.readLinear(this.#linear(segment, offset, size, false), size, this.#user);
+  }
+  write(segment: number, offset: number, size: Size, value: number): void {
+    this.writeLinear(this.#linear(segment, offset, size, true), size, value, this.#user);
+  }
+  probeWrite(segment: number, offset: number, size: number): void {
+    this.probeLinearWrite(this.#linear(segment, offset, size, true), size, this.#user);
+  }
+  readLinear(linear: number, size: Size, user: boolean): number {
+    const value = this.#mmu.read(linear >>> 0, size, user);
+    this.#check();
+    return value;
+  }
+  writeLinear(linear: number, size: Size, value: number, user: boolean): void {
+    this.#mmu.write(linear >>> 0, size, value, user);
+    this.#check();
+  }
+  probeLinearWrite(linear: number, size: number, user: boolean): void {
+    this.#mmu.probeWrite(linear >>> 0, size, user);
+    this.#check();
+  }
+
+  /** Linear address of a descriptor, or -1 beyond its table's limit. */
+  #descriptorAddress(selector: number): number {
+    const { state } = this;
+    const offset = selector & 0xfff8;
+    if (selector & 4) {
+      if ((state.selector(SystemSegment.LDTR) & 0xfffc) === 0) return -1;
+      if (offset + 7 > state.segment(SystemSegment.LDTR, SegmentField.LIMIT) >>> 0) return -1;
+      return (state.segment(SystemSegment.LDTR, SegmentField.BASE) + offset) >>> 0;
+    }
+    if (offset + 7 > state.sys(System.GDTR_LIMIT) >>> 0) return -1;
+    return (state.sys(System.GDTR_BASE) + offset) >>> 0;
+  }
+  readDescriptor(selector: number): { low: number; high: number } | null {
+    const at = this.#descriptorAddress(selector);
+    if (at < 0) return null;
+    const low = this.readLinear(at, 4, false);
+    return { low, high: this.readLinear((at + 4) >>> 0, 4, false) };
+  }
+  writeDescriptorHigh(selector: number, high: number): void {
+    this.writeLinear((this.#descriptorAddress(selector) + 4) >>> 0, 4, high, false);
+  }
+
+  in(port: number, size: Size): number {
+    return this.#platform.in(port, size);
+  }
+  out(port: number, size: Size, value: number): void {
+    this.#platform.out(port, size, value);
+  }
+  timestamp(): bigint {
+    return BigInt(Math.floor(this.#platform.ticks())) + this.#timestampOffset;
+  }
+  setTimestamp(value: bigint): void {
+    this.#timestampOffset = value - BigInt(Math.floor(this.#platform.ticks()));
+  }
+  pagingChanged(flushGlobal: boolean): void {
+    this.#hooks.pagingChanged(flushGlobal);
+  }
+  invalidatePage(linear: number): void {
+    this.#hooks.invalidatePage(linear);
+  }
+  modeChanged(): void {
+    this.#hooks.modeChanged();
+  }
+  interruptsEnabled(): void {
+    const { words } = this.state;
+    if (words[State.INTERRUPT >> 2] !== 0 && this.state.sys(System.FLAGS) & Flag.IF) this.#hooks.leave();
+  }
+  halt(): void {
+    this.#platform.halt();
+  }
+  floatingPointError(): void {
+    this.#platform.floatingPointError();
+  }
+  shutdown(reason: string): void {
+    this.#platform.shutdown(reason);
+  }
+  warn(message: string): void {
+    this.#platform.warn(message);
+  }
+}

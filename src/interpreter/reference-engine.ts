@@ -1,0 +1,121 @@
+/** The reference engine: the same records, executed by computing each body on plain numbers. */
+import { FIRST_HANDLER, Special, handlers } from '../instructions/handlers.ts';
+import { RECORD_SIZE, RecordOffset } from '../instructions/record.ts';
+import { execute } from '../instructions/spec.ts';
+import { jumpCacheEntry } from '../memory/jump-cache.ts';
+import { JumpCacheField, PAGE_SIZE } from '../memory/layout.ts';
+import type { PhysicalMemory } from '../memory/physical.ts';
+import { Seg } from '../x86/registers.ts';
+import { SegmentField, State, SystemBase, segmentAddress } from '../x86/state.ts';
+import type { Engine, EngineHost } from './engine.ts';
+import { Exit } from './exits.ts';
+import { ReferenceBuilder } from './reference-builder.ts';
+
+const CS_BASE = segmentAddress(SystemBase.PHYSICAL, Seg.CS) + SegmentField.BASE;
+
+export const createReferenceEngine = (memory: PhysicalMemory, host: EngineHost): Engine => {
+  const b = new ReferenceBuilder(memory, host);
+  const { words, bytes, view } = memory;
+  const get = (address: number) => words[address >> 2]!;
+  const set = (address: number, v: number) => {
+    words[address >> 2] = v;
+  };
+  const tlbWord = (linear: number) => get(get(State.TLB) + (linear >>> 12) * 4);
+  const remaining = (record: number) => bytes[record + RecordOffset.REMAINING]!;
+
+  /** Follows a direct exit. @returns the linked block's record, or 0 with the slot noted */
+  const follow = (record: number, target: number): number => {
+    const link = record + (target === 0 ? RecordOffset.LINK0 : RecordOffset.LINK1);
+    const next = view.getUint32(link, true);
+    const proof = view.getInt32(link + 4, true);
+    if (next !== 0 && proof === 0) return next;
+    const offset = record + (target === 0 ? RecordOffset.TARGET0 : RecordOffset.TARGET1);
+    const eip = get(State.EIP_PAGE) + view.getInt32(offset, true);
+    if (next === 0 || tlbWord(eip) !== proof) {
+      set(State.LINK_SLOT, target);
+      return 0;
+    }
+    set(State.EIP_PAGE, eip & -PAGE_SIZE);
+    return next;
+  };
+
+  /** Looks up the block at State.EIP. @returns its record, or 0 */
+  const lookup = (): number => {
+    const eip = get(State.EIP);
+    const linear = (eip + get(CS_BASE)) | 0;
+    const word = tlbWord(linear);
+    if (word === 0) return 0;
+    const address = (word + linear) | 0;
+    const entry = jumpCacheEntry(address);
+    if (get(entry + JumpCacheField.ADDRESS) !== address) return 0;
+    if (get(entry + JumpCacheField.MODE) !== get(State.MODE)) return 0;
+    set(State.LOOKUP_HITS, get(State.LOOKUP_HITS) + 1);
+    set(State.EIP_PAGE, eip - (linear & (PAGE_SIZE - 1)));
+    return get(entry + JumpCacheField.RECORD);
+  };
+
+  /** Whether the page behind a block that crosses into it is the one that was translated. */
+  const guardHolds = (record: number): boolean => {
+    const linear = (get(CS_BASE) + get(State.EIP_PAGE) + PAGE_SIZE) | 0;
+    const word = tlbWord(linear);
+    return word !== 0 && ((word + linear) | 0) === view.getInt32(record + RecordOffset.IMMEDIATE, true);
+  };
+
+  /** Executes one record. @returns how it left; b.departure.target tells a direct exit */
+  const step = (record: number, number: number): Exit => {
+    const handler = handlers[number - FIRST_HANDLER]!;
+    b.record = record;
+    b.form = handler.form;
+    b.departure.target = -1;
+    try {
+      execute(b, handler.spec);
+      return Exit.NEXT;
+    } catch (thrown) {
+      if (thrown !== b.departure) throw thrown;
+      return b.departure.kind;
+    }
+  };
+
+  return {
+    name: 'reference',
+    run(first) {
+      let record = first;
+      const leave = (exit: Exit): Exit => {
+        set(State.RECORD, record);
+        return exit;
+      };
+      for (;;) {
+        set(State.BLOCKS, get(State.BLOCKS) + 1);
+        set(State.BUDGET, get(State.BUDGET) - remaining(record));
+        if (get(State.BUDGET) < 0) return leave(Exit.BUDGET);
+        let next = 0;
+        while (next === 0) {
+          const number = view.getUint16(record + RecordOffset.HANDLER, true);
+          if (number === Special.STALE) return leave(Exit.STALE);
+          if (number === Special.GUARD) {
+            if (guardHolds(record)) {
+              record += RECORD_SIZE;
+              continue;
+            }
+            set(State.BUDGET, get(State.BUDGET) + remaining(record));
+            set(State.EIP, get(State.EIP_PAGE) + view.getUint16(record + RecordOffset.PAGE_OFFSET, true));
+            return leave(Exit.MISS);
+          }
+          const exit = step(record, number);
+          if (exit === Exit.NEXT && b.departure.target >= 0) {
+            next = follow(record, b.departure.target);
+            if (next === 0) return leave(Exit.LINK);
+          } else if (exit === Exit.NEXT) record += RECORD_SIZE;
+          else if (exit === Exit.ENTER) {
+            next = lookup();
+            if (next === 0) return leave(Exit.MISS);
+          } else if (exit === Exit.REPEAT) {
+            set(State.BUDGET, get(State.BUDGET) - 1);
+            if (get(State.BUDGET) < 0) return leave(Exit.BUDGET);
+          } else return leave(exit);
+        }
+        record = next;
+      }
+    },
+  };
+};

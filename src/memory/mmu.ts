@@ -1,0 +1,237 @@
+/**
+ * The memory management unit: linear accesses of the processor, slow paths of the engines, and the software
+ * TLB they fill. A monitor may see page faults first and mend the tables (`onPageFault`).
+ */
+import { Vector } from '../x86/exceptions.ts';
+import { CR0 } from '../x86/registers.ts';
+import { type CpuState, State, System } from '../x86/state.ts';
+import { BOUNCE_BUFFER, PAGE_SIZE, POINTER_BIAS, TLB_SUPERVISOR, TLB_USER } from './layout.ts';
+import { Translation, walk } from './paging.ts';
+import type { PhysicalMemory } from './physical.ts';
+import { Tlb } from './tlb.ts';
+
+/** Why a physical page may not be written without being told. */
+export const Watch = { CODE: 1, TRACE: 2 } as const;
+
+export interface MmuHooks {
+  /** A page fault on the processor's tables. @returns true when it was mended and the walk may be repeated */
+  onPageFault?(linear: number, error: number): boolean;
+  /** A write of `size` bytes to a watched page is about to be, or has just been, made. */
+  onWatchedWrite(physical: number, size: number, watch: number): void;
+}
+
+export class Mmu {
+  readonly memory: PhysicalMemory;
+  readonly tlb: Tlb;
+  readonly #state: CpuState;
+  readonly #words: Int32Array;
+  readonly #translation = new Translation();
+  /** Watch bits by physical page. */
+  readonly #watched: Uint8Array;
+  hooks: MmuHooks = { onWatchedWrite: () => {} };
+  /** Page walks made because the TLB had no word. */
+  misses = 0;
+
+  constructor(memory: PhysicalMemory, state: CpuState) {
+    this.memory = memory;
+    this.tlb = new Tlb(memory.words);
+    this.#state = state;
+    this.#words = memory.words;
+    this.#watched = new Uint8Array(memory.size / PAGE_SIZE);
+  }
+
+  /** Whether accesses are made with user privilege now. */
+  get user(): boolean {
+    return this.#words[State.TLB >> 2] === TLB_USER;
+  }
+  /** Selects the TLB tables by privilege. */
+  set user(value: boolean) {
+    this.#words[State.TLB >> 2] = value ? TLB_USER : TLB_SUPERVISOR;
+  }
+
+  /**
+   * Translates one address for an access within its page, filling the TLB where it may.
+   * @returns the physical address (unsigned), or -1 with State.FAULT_* and CR2 set to a #PF
+   */
+  translate(linear: number, write: boolean, user: boolean): number {
+    const word = this.tlb.word(linear, write, user);
+    if (word !== 0) return this.#physicalOf(word, linear);
+    this.misses++;
+    const t = this.#translation;
+    const state = this.#state;
+    for (;;) {
+      const mode = { cr0: state.sys(System.CR0), cr3: state.sys(System.CR3), cr4: state.sys(System.CR4) };
+      const error = walk(this.memory, mode, linear, write, user, t);
+      if (error < 0) break;
+      if (this.hooks.onPageFault?.(linear, error)) continue;
+      state.setSys(System.CR2, linear);
+      this.#words[State.FAULT_VECTOR >> 2] = Vector.PF;
+      this.#words[State.FAULT_ERROR >> 2] = error;
+      return -1;
+    }
+    const { physical } = t;
+    const host = this.memory.hostAddress(physical);
+    if (host >= 0) {
+      const page = host & -PAGE_SIZE;
+      this.tlb.fill(linear, page, false, user, t.global, t.large);
+      if (write && t.writable && this.memory.isWritable(physical) && this.#watchOf(physical) === 0)
+        this.tlb.fill(linear, page, true, user, t.global, t.large);
+    }
+    return physical;
+  }
+  #physicalOf(word: number, linear: number): number {
+    return this.memory.physicalAddress((word + linear + POINTER_BIAS) | 0);
+  }
+  #watchOf(physical: number): number {
+    const page = physical >>> 12;
+    return page < this.#watched.length ? this.#watched[page]! : 0;
+  }
+
+  /** Watches a physical page for writes. @param reason one of Watch */
+  watch(physical: number, reason: number): void {
+    const page = physical >>> 12;
+    if (this.#watched[page]! & reason) return;
+    const before = this.#watched[page]!;
+    this.#watched[page] = before | reason;
+    if (before === 0) {
+      const host = this.memory.hostAddress(physical & -PAGE_SIZE);
+      if (host >= 0) this.tlb.protect(host);
+    }
+  }
+  unwatch(physical: number, reason: number): void {
+    const page = physical >>> 12;
+    this.#watched[page] = this.#watched[page]! & ~reason;
+  }
+
+  /** Reads 1-4 bytes at a linear address; may cross a page. @returns zero-extended; 0 with `faulted` set */
+  read(linear: number, size: number, user: boolean): number {
+    this.faulted = false;
+    if ((linear & (PAGE_SIZE - 1)) + size <= PAGE_SIZE) {
+      const physical = this.translate(linear, false, user);
+      if (physical < 0) return this.#fault();
+      return this.memory.read(physical, size);
+    }
+    const inPage = PAGE_SIZE - (linear & (PAGE_SIZE - 1));
+    const first = this.translate(linear, false, user);
+    if (first < 0) return this.#fault();
+    const second = this.translate((linear + inPage) >>> 0, false, user);
+    if (second < 0) return this.#fault();
+    let value = 0;
+    for (let i = 0; i < size; i++) {
+      const physical = i < inPage ? first + i : second + i - inPage;
+      value += this.memory.read(physical, 1) * 2 ** (8 * i);
+    }
+    return value;
+  }
+  /** Whether the last read, write or probe faulted. */
+  faulted = false;
+  #fault(): number {
+    this.faulted = true;
+    return 0;
+  }
+
+  /** Writes 1-4 bytes at a linear address; nothing is written when any part of it faults. */
+  write(linear: number, size: number, value: number, user: boolean): void {
+    this.faulted = false;
+    const first = this.translate(linear, true, user);
+    if (first < 0) {
+      this.#fault();
+      return;
+    }
+    const inPage = Math.min(size, PAGE_SIZE - (linear & (PAGE_SIZE - 1)));
+    if (inPage === size) {
+      this.writePhysical(first, size, value);
+      return;
+    }
+    const second = this.translate((linear + inPage) >>> 0, true, user);
+    if (second < 0) {
+      this.#fault();
+      return;
+    }
+    for (let i = 0; i < size; i++) {
+      const physical = i < inPage ? first + i : second + i - inPage;
+      this.writePhysical(physical, 1, (value >>> (8 * i)) & 0xff);
+    }
+  }
+  /** Checks that `size` bytes could be written; sets `faulted`. */
+  probeWrite(linear: number, size: number, user: boolean): void {
+    this.faulted = false;
+    if (this.translate(linear, true, user) < 0) this.#fault();
+    else if ((linear & (PAGE_SIZE - 1)) + size > PAGE_SIZE) {
+      if (this.translate((linear + size - 1) >>> 0, true, user) < 0) this.#fault();
+    }
+  }
+  /** Writes guest-physical memory, telling those who watch the page. Must not cross a page. */
+  writePhysical(physical: number, size: number, value: number): void {
+    this.memory.write(physical, size, value);
+    const watch = this.#watchOf(physical);
+    if (watch !== 0) this.hooks.onWatchedWrite(physical, size, watch);
+  }
+
+  // ---- slow paths of the engines: biased pointers, 0 for a fault --------------------------------------
+
+  /** A pointer from which `size` (1-8) bytes at a linear address can be read. */
+  slowRead(linear: number, size: number): number {
+    const { user } = this;
+    if ((linear & (PAGE_SIZE - 1)) + size <= PAGE_SIZE) {
+      const physical = this.translate(linear, false, user);
+      if (physical < 0) return 0;
+      const host = this.memory.hostAddress(physical);
+      if (host >= 0) return host - POINTER_BIAS;
+      this.#bounceIn(physical, -1, size, size);
+    } else {
+      const inPage = PAGE_SIZE - (linear & (PAGE_SIZE - 1));
+      const first = this.translate(linear, false, user);
+      if (first < 0) return 0;
+      const second = this.translate((linear + inPage) >>> 0, false, user);
+      if (second < 0) return 0;
+      this.#bounceIn(first, second, inPage, size);
+    }
+    return BOUNCE_BUFFER - POINTER_BIAS;
+  }
+  #bounceIn(first: number, second: number, inPage: number, size: number): void {
+    for (let i = 0; i < size; i++) {
+      const physical = i < inPage ? first + i : second + i - inPage;
+      this.memory.bytes[BOUNCE_BUFFER + i] = this.memory.read(physical, 1);
+    }
+  }
+  /** A pointer through which `size` (1-8) bytes can be read and written; the bounce buffer needs slowCommit. */
+  slowUpdate(linear: number, size: number): number {
+    const { user } = this;
+    const first = this.translate(linear, true, user);
+    if (first < 0) return 0;
+    const inPage = Math.min(size, PAGE_SIZE - (linear & (PAGE_SIZE - 1)));
+    let second = -1;
+    if (inPage < size) {
+      second = this.translate((linear + inPage) >>> 0, true, user);
+      if (second < 0) return 0;
+    } else {
+      const word = this.tlb.word(linear, true, user);
+      if (word !== 0) return (word + linear) | 0;
+    }
+    this.#bounceIn(first, second, inPage, size);
+    return BOUNCE_BUFFER - POINTER_BIAS;
+  }
+  /** Writes the bounce buffer back; the translation has been checked by slowUpdate. */
+  slowCommit(linear: number, size: number): void {
+    const { user } = this;
+    const { bytes, view } = this.memory;
+    if ((linear & (PAGE_SIZE - 1)) + size <= PAGE_SIZE && (size === 1 || size === 2 || size === 4)) {
+      const value = size === 4 ? view.getInt32(BOUNCE_BUFFER, true) : size === 2 ? view.getUint16(BOUNCE_BUFFER, true) : bytes[BOUNCE_BUFFER]!;
+      this.writePhysical(this.translate(linear, true, user), size, value);
+      return;
+    }
+    for (let i = 0; i < size; i++)
+      this.writePhysical(this.translate((linear + i) >>> 0, true, user), 1, bytes[BOUNCE_BUFFER + i]!);
+  }
+  /** @returns 1, or 0 for a fault */
+  slowWrite(linear: number, size: number, value: number): number {
+    this.write(linear, size, value, this.user);
+    return this.faulted ? 0 : 1;
+  }
+
+  /** Whether paging is on. */
+  get paged(): boolean {
+    return (this.#state.sys(System.CR0) & CR0.PG) !== 0;
+  }
+}

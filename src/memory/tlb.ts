@@ -1,0 +1,108 @@
+/**
+ * The software TLB: four flat tables of one word for every page of linear space (layout.ts). What was filled
+ * is listed, so that a flush costs what was used, not the size of the tables.
+ */
+import { PAGE_SIZE, POINTER_BIAS, TLB_SUPERVISOR, TLB_TABLE_SIZE, TLB_USER, TLB_WRITE_OFFSET } from './layout.ts';
+
+const LIST_CAPACITY = 1 << 16;
+const TABLES = [TLB_SUPERVISOR, TLB_SUPERVISOR + TLB_WRITE_OFFSET, TLB_USER, TLB_USER + TLB_WRITE_OFFSET] as const;
+
+/** A list of word indices; past its capacity it only knows that there are more. */
+class FillList {
+  readonly entries = new Uint32Array(LIST_CAPACITY);
+  length = 0;
+  overflow = false;
+  add(index: number): void {
+    if (this.length < LIST_CAPACITY) this.entries[this.length++] = index;
+    else this.overflow = true;
+  }
+  clear(): void {
+    this.length = 0;
+    this.overflow = false;
+  }
+}
+
+export class Tlb {
+  readonly #words: Int32Array;
+  readonly #local = new FillList();
+  readonly #global = new FillList();
+  /** For each 4 MiB of linear space, whether a large page was filled from it. */
+  readonly #large = new Uint8Array(1024);
+  flushes = 0;
+
+  constructor(words: Int32Array) {
+    this.#words = words;
+  }
+
+  /**
+   * Enters a page.
+   * @param linear any linear address in it @param host address in linear memory of the page's first byte
+   * @param global survives a CR3 load @param large part of a 4 MiB page
+   */
+  fill(linear: number, host: number, write: boolean, user: boolean, global: boolean, large: boolean): void {
+    const table = (user ? TLB_USER : TLB_SUPERVISOR) + (write ? TLB_WRITE_OFFSET : 0);
+    const index = (table >>> 2) + (linear >>> 12);
+    if (this.#words[index] === 0) (global ? this.#global : this.#local).add(index);
+    this.#words[index] = (host - (linear & -PAGE_SIZE) - POINTER_BIAS) | 0;
+    if (large) this.#large[linear >>> 22] = 1;
+  }
+
+  /** The word of a page, zero when there is none. */
+  word(linear: number, write: boolean, user: boolean): number {
+    const table = (user ? TLB_USER : TLB_SUPERVISOR) + (write ? TLB_WRITE_OFFSET : 0);
+    return this.#words[(table >>> 2) + (linear >>> 12)]!;
+  }
+
+  /** Forgets everything, or everything but global pages. */
+  flush(global: boolean): void {
+    this.flushes++;
+    this.#clear(this.#local);
+    if (global) {
+      this.#clear(this.#global);
+      this.#large.fill(0);
+    }
+  }
+  #clear(list: FillList): void {
+    const words = this.#words;
+    if (list.overflow) {
+      // What did not fit in either list is unknown: clear the tables, which is right for both.
+      words.fill(0, TLB_SUPERVISOR >>> 2, (TLB_SUPERVISOR + 4 * TLB_TABLE_SIZE) >>> 2);
+      this.#local.clear();
+      this.#global.clear();
+      return;
+    }
+    const { entries, length } = list;
+    for (let i = 0; i < length; i++) words[entries[i]!] = 0;
+    list.clear();
+  }
+
+  /** Forgets the page of a linear address; all 4 MiB of it when it may have come from a large page. */
+  invalidate(linear: number): void {
+    const large = this.#large[linear >>> 22] !== 0;
+    const first = large ? (linear >>> 22) << 10 : linear >>> 12;
+    const count = large ? 1024 : 1;
+    for (const table of TABLES) {
+      const at = (table >>> 2) + first;
+      this.#words.fill(0, at, at + count);
+    }
+  }
+
+  /** Takes the write permission of every mapping of a host page away, so that writes are seen. */
+  protect(host: number): void {
+    for (const list of [this.#local, this.#global]) {
+      if (list.overflow) {
+        this.flush(true);
+        return;
+      }
+    }
+    for (const list of [this.#local, this.#global]) {
+      for (let i = 0; i < list.length; i++) {
+        const index = list.entries[i]!;
+        const table = ((index << 2) - TLB_SUPERVISOR) / TLB_TABLE_SIZE;
+        if ((Math.floor(table) & 1) === 0) continue;
+        const linear = (index - ((TLB_SUPERVISOR + Math.floor(table) * TLB_TABLE_SIZE) >>> 2)) << 12;
+        if (((this.#words[index]! + linear + POINTER_BIAS) | 0) === (host | 0)) this.#words[index] = 0;
+      }
+    }
+  }
+}

@@ -1,0 +1,264 @@
+/**
+ * The processor's state and where it lies in the machine's linear memory. All engines, written in
+ * TypeScript or generated, work on these bytes; there is no second copy.
+ *
+ * General registers, lazy status flags, EIP and the FPU exist once. The *system state* (control registers,
+ * descriptor tables, segment registers, privilege) exists twice: `PHYSICAL` is what the processor executes
+ * with; `VIRTUAL` is what a monitor's guest believes in. Without a monitor only `PHYSICAL` is used.
+ */
+import { Flag, RESERVED_FLAGS, STATUS_FLAGS } from './flags.ts';
+import { Attribute, isData, isReadable, isWritableData } from './descriptors.ts';
+
+/** Addresses (bytes, in the machine's linear memory) of what exists once. Everything is 32 bits unless said. */
+export const State = {
+  /** Eight general registers in ModRM order. */
+  GPR: 0x100,
+  /** A word that is always zero: the missing base or index of an address. */
+  ZERO: 0x120,
+  /** Instruction pointer (offset in CS); exact whenever the engine is not running. */
+  EIP: 0x124,
+  /** EIP minus the page offset of the running block: record offsets add to it. */
+  EIP_PAGE: 0x128,
+  /**
+   * 64 bits: the last result for ZF, SF and PF. ZF = (low word is 0); SF = bit 63; PF = even parity of
+   * (bits 0-7 xor bits 32-39). A sign-extended result has equal bits 32-39, hence its own parity.
+   */
+  FLAG_RESULT: 0x130,
+  /** Carry word: CF = bit 31, OF = bit 31 xor bit 30, AF = bit 3; all other bits are meaningless. */
+  FLAG_CARRY: 0x138,
+  /** EFLAGS bits that are neither status flags nor virtualised: TF DF NT RF AC ID. */
+  FLAGS: 0x13c,
+  /** Address of the record being executed; valid on exits and in slow paths. */
+  RECORD: 0x140,
+  /** Instructions left before the engine must leave, counted down a whole block at a time. */
+  BUDGET: 0x144,
+  /** Blocks entered since the counter was last taken. */
+  BLOCKS: 0x148,
+  /** Blocks found in the jump cache since the counter was last taken. */
+  LOOKUP_HITS: 0x14c,
+  /** Exit detail: exception vector and error code, or the chain slot to link. */
+  FAULT_VECTOR: 0x154,
+  FAULT_ERROR: 0x158,
+  LINK_SLOT: 0x15c,
+  /** Mode word of the blocks that may run now; see translator/mode.ts. */
+  MODE: 0x160,
+  /** Base address of the TLB's read table for the current privilege. */
+  TLB: 0x164,
+  /** Nonzero while an interrupt request waits for the flag IF. */
+  INTERRUPT: 0x16c,
+  /** BUDGET + REMAINING behind the last instruction that holds off interrupts; see Builder.shadowInterrupts. */
+  SHADOW: 0x170,
+  /** Nonzero asks the engine to leave at the end of the current callout. */
+  LEAVE: 0x168,
+
+
+  /** x87 and later SSE state; see fpu.ts. */
+  FPU: 0x200,
+} as const;
+
+/** Base addresses of the two system states. */
+export const SystemBase = { PHYSICAL: 0x400, VIRTUAL: 0x600 } as const;
+export type SystemBase = (typeof SystemBase)[keyof typeof SystemBase];
+
+/** Offsets (bytes) within a system state. */
+export const System = {
+  /** IF, IOPL, VM, VIF, VIP: the EFLAGS bits a monitor must virtualise. */
+  FLAGS: 0x00,
+  CPL: 0x04,
+  CR0: 0x08,
+  CR2: 0x0c,
+  CR3: 0x10,
+  CR4: 0x14,
+  GDTR_BASE: 0x18,
+  GDTR_LIMIT: 0x1c,
+  IDTR_BASE: 0x20,
+  IDTR_LIMIT: 0x24,
+  SYSENTER_CS: 0x28,
+  SYSENTER_ESP: 0x2c,
+  SYSENTER_EIP: 0x30,
+  /** Nonzero while interrupts are held off by STI, MOV SS or POP SS for one instruction. */
+  SHADOW: 0x34,
+  /** DR0-DR3, (DR4, DR5 unused), DR6, DR7. */
+  DR: 0x40,
+  /** Eight segment registers: ES CS SS DS FS GS LDTR TR. */
+  SEGMENTS: 0x80,
+} as const;
+
+/** Offsets (bytes) within a segment register, 32 bytes each. */
+export const SegmentField = {
+  SELECTOR: 0x00,
+  BASE: 0x04,
+  /** Inclusive, bytes. */
+  LIMIT: 0x08,
+  ATTRIBUTES: 0x0c,
+  /** Lowest and highest offset that may be read; low > high when none may. Derived. */
+  READ_LOW: 0x10,
+  READ_HIGH: 0x14,
+  /** The same for writes. Derived. */
+  WRITE_LOW: 0x18,
+  WRITE_HIGH: 0x1c,
+} as const;
+export const SEGMENT_SIZE = 0x20;
+
+/** The EFLAGS bits held per system state. */
+export const VIRTUALISED_FLAGS = Flag.IF | Flag.IOPL | Flag.VM | Flag.VIF | Flag.VIP;
+/** The EFLAGS bits held in State.FLAGS. */
+export const SHARED_FLAGS = Flag.TF | Flag.DF | Flag.NT | Flag.RF | Flag.AC | Flag.ID;
+
+/** Address of a segment register. @param segment 0-5, or SystemSegment.LDTR, TR. */
+export const segmentAddress = (system: SystemBase, segment: number): number =>
+  system + System.SEGMENTS + segment * SEGMENT_SIZE;
+
+const evenParity = (byte: number): boolean => {
+  let b = byte & 0xff;
+  b ^= b >> 4;
+  return ((0x9669 >> (b & 15)) & 1) !== 0;
+};
+
+/** A typed view of the state for TypeScript code: callouts, the monitor, tests. */
+export class CpuState {
+  readonly words: Int32Array;
+  readonly bytes: Uint8Array;
+  readonly system: SystemBase;
+
+  constructor(buffer: ArrayBufferLike, system: SystemBase) {
+    this.words = new Int32Array(buffer);
+    this.bytes = new Uint8Array(buffer);
+    this.system = system;
+  }
+
+  /** Signed 32-bit value of a general register. */
+  gpr(index: number): number {
+    return this.words[(State.GPR >> 2) + index];
+  }
+  setGpr(index: number, value: number): void {
+    this.words[(State.GPR >> 2) + index] = value;
+  }
+
+  /** Reads a 1, 2 or 4 byte register, zero-extended; byte registers 4-7 are AH, CH, DH, BH. */
+  reg(index: number, size: number): number {
+    if (size === 4) return this.gpr(index);
+    if (size === 2) return this.gpr(index) & 0xffff;
+    return this.bytes[State.GPR + byteRegisterOffset(index)];
+  }
+  setReg(index: number, size: number, value: number): void {
+    if (size === 4) this.setGpr(index, value);
+    else if (size === 2) this.setGpr(index, (this.gpr(index) & ~0xffff) | (value & 0xffff));
+    else this.bytes[State.GPR + byteRegisterOffset(index)] = value;
+  }
+
+  /** Unsigned. */
+  get eip(): number {
+    return this.words[State.EIP >> 2] >>> 0;
+  }
+  set eip(value: number) {
+    this.words[State.EIP >> 2] = value;
+  }
+
+  /** A 32-bit word at an offset of the system state, signed. */
+  sys(offset: number): number {
+    return this.words[(this.system + offset) >> 2];
+  }
+  setSys(offset: number, value: number): void {
+    this.words[(this.system + offset) >> 2] = value;
+  }
+
+  get cpl(): number {
+    return this.sys(System.CPL);
+  }
+  set cpl(value: number) {
+    this.setSys(System.CPL, value);
+  }
+
+  /** A field of a segment register. @param field one of SegmentField. */
+  segment(index: number, field: number): number {
+    return this.words[(segmentAddress(this.system, index) + field) >> 2];
+  }
+  setSegmentField(index: number, field: number, value: number): void {
+    this.words[(segmentAddress(this.system, index) + field) >> 2] = value;
+  }
+  selector(index: number): number {
+    return this.segment(index, SegmentField.SELECTOR);
+  }
+
+  /**
+   * Loads the visible and hidden part of a segment register and derives its access ranges.
+   * @param limit inclusive, bytes @param attributes see descriptors.ts; 0 makes the segment unusable
+   */
+  setSegment(index: number, selector: number, base: number, limit: number, attributes: number): void {
+    const at = segmentAddress(this.system, index) >> 2;
+    const w = this.words;
+    w[at] = selector & 0xffff;
+    w[at + 1] = base;
+    w[at + 2] = limit;
+    w[at + 3] = attributes;
+    const usable = (attributes & Attribute.PRESENT) !== 0;
+    let low = 0;
+    let high = limit;
+    if (isData(attributes) && attributes & Attribute.EXPAND_DOWN) {
+      // Expand-down: valid offsets lie above the limit (SDM vol. 3, section 5.3).
+      low = (limit + 1) | 0;
+      high = attributes & Attribute.DEFAULT_32 ? -1 : 0xffff;
+      if (limit >>> 0 >= high >>> 0) {
+        low = 1;
+        high = 0;
+      }
+    }
+    const read = usable && isReadable(attributes);
+    const write = usable && isWritableData(attributes);
+    w[at + 4] = read ? low : 1;
+    w[at + 5] = read ? high : 0;
+    w[at + 6] = write ? low : 1;
+    w[at + 7] = write ? high : 0;
+  }
+
+  /** EFLAGS as PUSHFD would show them with every bit visible. */
+  get eflags(): number {
+    return (
+      this.statusFlags() |
+      (this.words[State.FLAGS >> 2] & SHARED_FLAGS) |
+      (this.sys(System.FLAGS) & VIRTUALISED_FLAGS) |
+      RESERVED_FLAGS
+    );
+  }
+  set eflags(value: number) {
+    this.setStatusFlags(value);
+    this.words[State.FLAGS >> 2] = value & SHARED_FLAGS;
+    this.setSys(System.FLAGS, value & VIRTUALISED_FLAGS);
+  }
+
+  /** Materialises the six lazy status flags at their EFLAGS positions. */
+  statusFlags(): number {
+    const low = this.words[State.FLAG_RESULT >> 2];
+    const high = this.words[(State.FLAG_RESULT >> 2) + 1];
+    const carry = this.words[State.FLAG_CARRY >> 2];
+    let f = 0;
+    if (carry < 0) f |= Flag.CF;
+    if ((carry ^ (carry << 1)) < 0) f |= Flag.OF;
+    if (carry & 8) f |= Flag.AF;
+    if (low === 0) f |= Flag.ZF;
+    if (high < 0) f |= Flag.SF;
+    if (evenParity(low ^ high)) f |= Flag.PF;
+    return f;
+  }
+
+  /** Sets the six status flags from an EFLAGS image; other bits are ignored. */
+  setStatusFlags(image: number): void {
+    const f = image & STATUS_FLAGS;
+    const low = f & Flag.ZF ? 0 : 1;
+    const wantEven = (f & Flag.PF) !== 0;
+    const fix = evenParity(low) === wantEven ? 0 : 1;
+    const cf = f & Flag.CF ? 1 : 0;
+    const of = f & Flag.OF ? 1 : 0;
+    this.words[State.FLAG_RESULT >> 2] = low;
+    this.words[(State.FLAG_RESULT >> 2) + 1] = (f & Flag.SF ? 1 << 31 : 0) | fix;
+    this.words[State.FLAG_CARRY >> 2] = (cf << 31) | ((cf ^ of) << 30) | (f & Flag.AF ? 8 : 0);
+  }
+
+  flag(mask: number): boolean {
+    return (this.eflags & mask) !== 0;
+  }
+}
+
+/** Byte offset of an 8-bit register within the general registers (AL CL DL BL AH CH DH BH). */
+export const byteRegisterOffset = (index: number): number => (index & 3) * 4 + (index >> 2);

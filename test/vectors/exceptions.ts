@@ -1,0 +1,28 @@
+/** The vectors that are not compared, each kind with its reason. */
+import type { Vector } from './vector.ts';
+
+interface Exception {
+  readonly reason: string;
+  applies(vector: Vector): boolean;
+}
+
+const feature = (name: string): ((v: Vector) => boolean) => (v) => v.request.get('feat') === name;
+const marked = (kind: string): ((v: Vector) => boolean) => (v) => v.request.get('impl') === kind;
+
+export const exceptions: readonly Exception[] = [
+  { reason: 'POPCNT is a later processor\'s', applies: feature('popcnt') },
+  { reason: 'TZCNT is a later processor\'s: F3 0F BC is BSF here', applies: feature('tzcnt') },
+  { reason: 'LZCNT is a later processor\'s: F3 0F BD is BSR here', applies: feature('lzcnt') },
+  { reason: 'EVEX prefixes are later processors\': 62h with mod 3 is BOUND, #UD', applies: feature('noevex') },
+  {
+    reason: 'LAR and LSL of system descriptors follow the long-mode rules of the recording host',
+    applies: marked('lar-limit-bits'),
+  },
+  { reason: 'with NT set IRET in long mode is #GP(0); here it returns to a task', applies: marked('iret-nt-in-long-mode') },
+  { reason: 'PUSH of a segment register leaves the upper half unwritten or clears it, by model', applies: marked('push-seg-upper-half') },
+  { reason: 'AAM and AAD with a base other than ten set undefined flags by model', applies: marked('bad-bcd') },
+];
+
+/** @returns the reason not to compare a vector, or undefined */
+export const exceptionFor = (vector: Vector): string | undefined =>
+  exceptions.find((e) => e.applies(vector))?.reason;
