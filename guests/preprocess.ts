@@ -104,8 +104,24 @@ class MacroExpander {
 
   static expand(statements: readonly Statement[]): Statement[] {
     const expander = new MacroExpander();
-    expander.run(statements, 0);
+    expander.run(expander.withoutDefinitions(statements), 0);
     return expander.output;
+  }
+
+  /** Takes the macros' definitions out first, so that a macro may be used above its definition. */
+  private withoutDefinitions(statements: readonly Statement[]): Statement[] {
+    const rest: Statement[] = [];
+    for (let i = 0; i < statements.length; i++) {
+      if (!/^\.macro\b/.test(statements[i].text)) {
+        rest.push(statements[i]);
+        continue;
+      }
+      const end = this.findEnd(statements, i, '.macro', '.endm');
+      const operands = statements[i].text.slice('.macro'.length).trim();
+      this.define(statements[i], operands, statements.slice(i + 1, end));
+      i = end;
+    }
+    return rest;
   }
 
   private run(statements: readonly Statement[], depth: number): void {
@@ -113,11 +129,7 @@ class MacroExpander {
       const statement = statements[i];
       const [, directive, operands] = /^(\S+)\s*(.*)$/s.exec(statement.text)!;
       if (depth > MACRO_DEPTH_LIMIT) this.fail(statement, 'macros nest too deeply');
-      if (directive === '.macro') {
-        const end = this.findEnd(statements, i, '.macro', '.endm');
-        this.define(statement, operands, statements.slice(i + 1, end));
-        i = end;
-      } else if (directive === '.rept') {
+      if (directive === '.rept') {
         const end = this.findEnd(statements, i, '.rept', '.endr');
         const body = statements.slice(i + 1, end);
         for (let count = Number(operands); count > 0; count--) this.run(body, depth + 1);

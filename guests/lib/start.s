@@ -21,6 +21,9 @@ _start:
     cli                             # the loader leaves IF clear; be sure
     cld
     mov $boot_stack_top, %esp
+    mov $0xff, %al                  # the firmware's timer may still run: mask both interrupt controllers
+    outb %al, $0x21
+    outb %al, $0xa1
     call serial_initialize
     call load_descriptor_tables
     call main                       # returns with EAX = 0 for success

@@ -14,8 +14,10 @@
     outb %al, $\port
 .endm
 
-# Initialises both controllers (8259A data sheet, ICW1 to ICW4) with every line masked.
+# Initialises both controllers (8259A data sheet, ICW1 to ICW4) with every line masked. The firmware's timer
+# is stopped first: in mode 0 its output stays low until a count is written.
 pic_initialize:
+    out_byte PIT_COMMAND, 0x30
     out_byte PIC1, 0x11             # edge triggered, cascade, ICW4 follows
     out_byte PIC1 + 1, IRQ_BASE
     out_byte PIC1 + 1, 4            # the second controller is on line 2
@@ -38,8 +40,8 @@ count_tick:
 # Makes a timer interrupt pending and waits until the controller has seen it. IF must be clear; the request
 # stays until IF is set. Clobbers EAX.
 request_timer_interrupt:
-    out_byte PIC1 + 1, 0xfe
     out_byte PIT_COMMAND, 0x30      # channel 0, low then high byte, mode 0: one interrupt
+    out_byte PIC1 + 1, 0xfe
     out_byte PIT_CHANNEL_0, 100
     out_byte PIT_CHANNEL_0, 0
     out_byte PIC1, PIC_READ_REQUESTS

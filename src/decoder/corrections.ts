@@ -4,8 +4,8 @@
  * operands and sizes inexactly. Everything it is not told here is taken from it as it is.
  */
 import type { CapstoneAnswer, CapstoneOperand } from './capstone.ts';
-import type { FormEncoding } from './form.ts';
-import { isMemoryForm, isRegisterForm, reg } from './form.ts';
+import type { FormEncoding } from './form-encoding.ts';
+import { isMemoryForm, isRegisterForm, reg } from './form-encoding.ts';
 
 export interface Correction {
   readonly name: string;
@@ -30,7 +30,7 @@ const withMemorySize = (answer: CapstoneAnswer, size: number): Partial<CapstoneA
   operands: answer.operands.map((operand) => (operand.kind === 'mem' ? { ...operand, size } : operand)),
 });
 
-/** 0F 0D and 0F 18-1F without PREFETCHh, the memory forms of 0F 18 /0-3. */
+/** 0F 0D and 0F 18-1F, without the memory forms of 0F 18 /0-3: PREFETCHh. */
 const isHintNop = (encoding: FormEncoding): boolean =>
   encoding.opcode === 0x0f0d ||
   (encoding.opcode >= 0x0f19 && encoding.opcode <= 0x0f1f) ||
@@ -39,7 +39,7 @@ const isHintNop = (encoding: FormEncoding): boolean =>
 const isX87Register = (encoding: FormEncoding): boolean =>
   (encoding.opcode & ~7) === 0xd8 && isRegisterForm(encoding);
 
-/** x87 encodings of the 8087's and 80287's successors that repeat another: opcode and reg to the documented. */
+/** Undocumented x87 encodings that do what a documented one does; keyed by opcode and reg field, hexadecimal. */
 const x87Aliases: ReadonlyMap<number, readonly [opcode: number, reg: number]> = new Map([
   [0xdc_2, [0xd8, 2]],
   [0xdc_3, [0xd8, 3]],
@@ -51,35 +51,25 @@ const x87Aliases: ReadonlyMap<number, readonly [opcode: number, reg: number]> = 
 ] as const);
 const x87Alias = (encoding: FormEncoding) => x87Aliases.get((encoding.opcode << 4) | reg(encoding));
 
-/** The register operands of an x87 instruction as the manual writes them; by opcode, one letter per reg field. */
-const X87_OPERANDS: Readonly<Record<number, string>> = {
-  // b: ST(0), ST(i). r: ST(i), ST(0). i: ST(i). -: none.
-  216: 'bbiibbbb',
-  217: 'ii-i----',
-  218: 'bbbb----',
-  219: 'bbbb-bb-',
-  220: 'rriirrrr',
-  221: 'iiiiii--',
-  222: 'rri-rrrr',
-  223: 'iiii-bb-',
-};
+/**
+ * The register operands of the x87 instructions as the manual writes them, for opcodes D8 to DF by reg field.
+ * b: ST(0), ST(i). r: ST(i), ST(0). i: ST(i). -: none.
+ */
+const X87_OPERANDS = [
+  'bbiibbbb', // D8
+  'ii-i----', // D9
+  'bbbb----', // DA
+  'bbbb-bb-', // DB
+  'rriirrrr', // DC
+  'iiiiii--', // DD
+  'rri-rrrr', // DE
+  'iiii-bb-', // DF
+];
 
+/** By mandatory prefix: none, F3, F2. */
 const SSE_COMPARE = ['cmpps', 'cmpss', 'cmpsd'] as const;
 
 export const corrections: readonly Correction[] = [
-  {
-    // With mod 3 these are EVEX and VEX prefixes on processors with AVX; before, LES, LDS, BOUND and LEA
-    // of a register: SDM vol. 2, "#UD if source operand is not a memory location".
-    name: 'VEX and EVEX prefixes',
-    applies: (e) => [0x62, 0xc4, 0xc5, 0x8d].includes(e.opcode) && isRegisterForm(e),
-    undefined: true,
-  },
-  {
-    // AMD's XOP prefix; group 1A has only POP.
-    name: 'XOP prefix',
-    applies: (e) => e.opcode === 0x8f && reg(e) !== 0,
-    undefined: true,
-  },
   {
     // Group 11 has only MOV; /7 with rm 0 became XABORT and XBEGIN.
     name: 'XABORT and XBEGIN',
@@ -109,8 +99,7 @@ export const corrections: readonly Correction[] = [
   {
     // SDM vol. 2: #UD if 66, F2 or F3 is used with them.
     name: 'FXSAVE, FXRSTOR, LDMXCSR, STMXCSR with a mandatory prefix',
-    applies: (e) =>
-      e.opcode === 0x0fae && isMemoryForm(e) && reg(e) < 4 && (e.rep !== 0 || e.operandPrefix),
+    applies: (e) => e.opcode === 0x0fae && isMemoryForm(e) && reg(e) < 4 && (e.rep !== 0 || e.operandPrefix),
     undefined: true,
   },
   {
@@ -189,13 +178,13 @@ export const corrections: readonly Correction[] = [
   {
     // SDM vol. 1, figures 8-9 to 8-12: an environment of 14 or 28 bytes.
     name: 'size of FLDENV and FNSTENV',
-    applies: (e) => e.opcode === 0xd9 && isMemoryForm(e) && isOneOf(4, 6)({ ...e, opcode: reg(e) }),
+    applies: (e) => e.opcode === 0xd9 && isMemoryForm(e) && (reg(e) & 5) === 4,
     patch: (e, answer) => withMemorySize(answer, e.operandSize === 2 ? 14 : 28),
   },
   {
     // The environment and eight registers of ten bytes.
     name: 'size of FRSTOR and FNSAVE',
-    applies: (e) => e.opcode === 0xdd && isMemoryForm(e) && isOneOf(4, 6)({ ...e, opcode: reg(e) }),
+    applies: (e) => e.opcode === 0xdd && isMemoryForm(e) && (reg(e) & 5) === 4,
     patch: (e, answer) => withMemorySize(answer, e.operandSize === 2 ? 94 : 108),
   },
   {
@@ -211,7 +200,7 @@ export const corrections: readonly Correction[] = [
     applies: (e) => isX87Register(e),
     patch: (e, { operands }) => {
       const i = st(e.modrm & 7);
-      switch (X87_OPERANDS[e.opcode][reg(e)]) {
+      switch (X87_OPERANDS[e.opcode & 7][reg(e)]) {
         case 'b':
           return { operands: [st(0), i] };
         case 'r':

@@ -113,7 +113,11 @@ const makeOperand = (encoding: Encoding, plan: OperandPlan, address: number): Op
       return { kind: 'imm', value: encoding.immediate, size };
     case Source.UNSIGNED: {
       const value = encoding.immediate;
-      return { kind: 'imm', value: size === 1 ? value & 0xff : size === 2 ? value & 0xffff : value >>> 0, size };
+      return {
+        kind: 'imm',
+        value: size === 1 ? value & 0xff : size === 2 ? value & 0xffff : value >>> 0,
+        size,
+      };
     }
     case Source.TARGET: {
       const target = address + encoding.length + encoding.immediate;

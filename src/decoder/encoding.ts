@@ -3,9 +3,17 @@
  * chapter 2). This fixes the length, and so tells exactly when bytes are missing.
  */
 import { Gpr, Seg } from '../x86/registers.ts';
-import { IMMEDIATE_MASK, Immediate, MODRM, OpcodeMap, opcodeLayouts, PREFIX, REGISTERS_ONLY } from './opcodes.ts';
+import {
+  IMMEDIATE_MASK,
+  Immediate,
+  MODRM,
+  OpcodeMap,
+  opcodeLayouts,
+  PREFIX,
+  REGISTERS_ONLY,
+} from './opcodes.ts';
 
-/** The architecture's limit; a longer instruction raises #GP(0) (SDM vol. 2, section 2.3.11). */
+/** The architecture's limit; a longer instruction raises #GP(0) (SDM vol. 3, section 6.15, interrupt 13). */
 export const MAX_LENGTH = 15;
 
 /** What the bytes allowed. */
@@ -61,7 +69,7 @@ export class Encoding {
    * @param bits the code segment's default size
    */
   parse(bytes: Uint8Array, offset: number, available: number, bits: 16 | 32): Extent {
-    const limit = available < MAX_LENGTH ? available : MAX_LENGTH;
+    const limit = Math.min(available, MAX_LENGTH);
     const end = offset + limit;
     const short = available < MAX_LENGTH ? Extent.TRUNCATED : Extent.TOO_LONG;
     let at = offset;

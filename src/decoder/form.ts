@@ -7,6 +7,8 @@ import type { Size } from '../x86/registers.ts';
 import { Gpr, Seg } from '../x86/registers.ts';
 import type { Capstone, CapstoneAnswer } from './capstone.ts';
 import { corrections } from './corrections.ts';
+import type { FormEncoding } from './form-encoding.ts';
+import { isMemoryForm, reg } from './form-encoding.ts';
 import type { Operand } from './instruction.ts';
 import {
   hasSignedImmediate,
@@ -19,26 +21,6 @@ import {
   OpcodeMap,
   opcodeLayouts,
 } from './opcodes.ts';
-
-/** The encoding of a form. */
-export interface FormEncoding {
-  /** With its escape bytes, e.g. 0x0fb6. */
-  readonly opcode: number;
-  /** ModRM byte with mod and rm zero where it names memory, mod 3 where it names registers; -1 for none. */
-  readonly modrm: number;
-  /** 66 is given to an opcode of which it may choose another instruction. */
-  readonly operandPrefix: boolean;
-  /** F3 (1) or F2 (2) is given to an opcode of which it may choose another instruction. */
-  readonly rep: 0 | 1 | 2;
-  /** Bytes. */
-  readonly operandSize: 2 | 4;
-  readonly addressSize: 2 | 4;
-}
-
-export const reg = (encoding: FormEncoding): number => (encoding.modrm >> 3) & 7;
-export const isRegisterForm = (encoding: FormEncoding): boolean => encoding.modrm >= 0xc0;
-export const isMemoryForm = (encoding: FormEncoding): boolean =>
-  encoding.modrm >= 0 && encoding.modrm < 0xc0;
 
 /** Where an operand comes from. */
 export const Source = {
@@ -87,7 +69,11 @@ const layoutOf = (opcode: number): number => {
   return opcodeLayouts[map][opcode & 0xff];
 };
 
-/** The bytes of a form. The rest of the instruction, displacement and immediate, is zero. */
+/**
+ * The bytes of a form. The rest of the instruction, displacement and immediate, is zero. That also keeps Capstone
+ * from taking C4, C5, 62 and 8F with mod 3 for the VEX, EVEX and XOP prefixes our processors lack: what would
+ * follow as their opcode does not exist.
+ */
 const formBytes = (encoding: FormEncoding): number[] => {
   const { opcode, rep } = encoding;
   const bytes: number[] = [];
@@ -143,14 +129,9 @@ const plan = (encoding: FormEncoding, answer: CapstoneAnswer): Form => {
   const operandSize = isByteForm(encoding.opcode) ? 1 : encoding.operandSize;
   let immediates = 0;
   const plans = answer.operands.map((operand): OperandPlan => {
-    switch (operand.kind) {
-      case 'reg':
-        return { source: Source.FIXED, size: operand.size, operand };
-      case 'mem':
-        return memoryPlan(encoding, operand.es, operand.base, operand.size);
-      case 'imm':
-        return immediatePlan(encoding, operandSize, operand.value, operand.size, immediates++);
-    }
+    if (operand.kind === 'reg') return { source: Source.FIXED, size: operand.size, operand };
+    if (operand.kind === 'mem') return memoryPlan(encoding, operand.es, operand.base, operand.size);
+    return immediatePlan(encoding, operandSize, operand.value, operand.size, immediates++);
   });
   const fixed = plans.flatMap((p) => (p.source === Source.FIXED && p.operand ? [p.operand] : []));
   return {

@@ -14,9 +14,12 @@ const SIZE_NAMES: Readonly<Record<number, string>> = {
 };
 
 const isString = (opcode: number): boolean =>
-  (opcode >= 0x6c && opcode <= 0x6f) || (opcode >= 0xa4 && opcode <= 0xa7) || (opcode >= 0xaa && opcode <= 0xaf);
+  (opcode >= 0x6c && opcode <= 0x6f) ||
+  (opcode >= 0xa4 && opcode <= 0xa7) ||
+  (opcode >= 0xaa && opcode <= 0xaf);
 
-const hex = (value: number): string => (value < 0 ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`);
+const hex = (value: number): string =>
+  value < 0 ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`;
 
 const registerName = (registerClass: RegisterClass, index: number, size: number): string => {
   switch (registerClass) {
@@ -59,14 +62,8 @@ export const formatInstruction = (instruction: Instruction): string => {
     text += rep === 2 ? 'repne ' : compares ? 'repe ' : 'rep ';
   }
   const operands = instruction.operands.map((operand) => {
-    switch (operand.kind) {
-      case 'reg':
-        return registerName(operand.class, operand.index, operand.size);
-      case 'imm':
-        return hex(operand.value);
-      case 'mem':
-        return formatMemory(operand, addressSize);
-    }
+    if (operand.kind === 'reg') return registerName(operand.class, operand.index, operand.size);
+    return operand.kind === 'imm' ? hex(operand.value) : formatMemory(operand, addressSize);
   });
   const far = opcode === 0x9a || opcode === 0xea;
   return text + mnemonic + (operands.length > 0 ? ` ${operands.join(far ? ':' : ', ')}` : '');

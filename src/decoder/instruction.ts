@@ -3,7 +3,16 @@ import type { Size } from '../x86/registers.ts';
 
 export type Operand =
   | { readonly kind: 'reg'; readonly class: RegisterClass; readonly index: number; readonly size: number }
-  | { readonly kind: 'imm'; readonly value: number; readonly size: number }
+  | {
+      readonly kind: 'imm';
+      /**
+       * Of an operand-size immediate, signed: a shorter encoding is sign-extended (`mov al, 0xff` has -1, size 1).
+       * Unsigned are shift counts, ports, vectors, RET's and ENTER's numbers, selectors and code addresses.
+       */
+      readonly value: number;
+      /** Bytes: the operand size where sign-extended, else the encoded size. */
+      readonly size: number;
+    }
   | {
       readonly kind: 'mem';
       /** Segment register number, override and defaults (SS for EBP and ESP bases) applied. */
@@ -39,7 +48,11 @@ export interface Instruction {
   readonly rep: 0 | 1 | 2;
   /** Segment override given by a prefix, or -1. */
   readonly segmentOverride: number;
-  /** Explicit operands in Intel order, immediates sign-extended to the operand size as the manual says. */
+  /**
+   * Explicit operands in Intel order. String instructions have their memory operands, XLAT has none; a far
+   * pointer is two immediates, selector and offset; an x87 register operand is always written out, as in
+   * `fadd st(0), st(1)`. Operands may be shared between instructions.
+   */
   readonly operands: readonly Operand[];
 }
 

@@ -141,7 +141,7 @@ export const isRelativeBranch = (opcode: number): boolean =>
 
 /**
  * Whether the immediate is an operand of the instruction's operand size, a shorter one being sign-extended
- * (SDM vol. 2, section 2.2.1.5). The others are counts, ports, vectors, selectors and the like: unsigned.
+ * (SDM vol. 2, appendix A.2.2, and the pages of ADD, IMUL, PUSH). The others are counts, ports, vectors, selectors and the like: unsigned.
  */
 export const hasSignedImmediate = (opcode: number): boolean =>
   opcode < 0x40 ||

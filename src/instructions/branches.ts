@@ -45,7 +45,7 @@ const loop = (name: string, also: (b: Builder) => Value | null): InstructionSpec
     const count = b.sub(b.reg(Gpr.ECX), 1);
     const nonzero = b.ne(b.zeroExtend(count, width), 0);
     const extra = also(b);
-    takeIf(b, extra ? b.and(nonzero, extra) : nonzero, () => b.setReg(Gpr.ECX, count, width));
+    takeIf(b, extra === null ? nonzero : b.and(nonzero, extra), () => b.setReg(Gpr.ECX, count, width));
   },
 });
 

@@ -15,15 +15,15 @@ export const stackMask = (b: Builder): Value => {
   return b.select(b.and(attributes, Attribute.DEFAULT_32), -1, 0xffff);
 };
 
-/** Writes the stack pointer, leaving the bits outside the mask. */
-export const setStackPointer = (b: Builder, value: Value): void => {
-  if (b.form.flat) {
-    b.setReg(Gpr.ESP, value);
-    return;
-  }
+/** A new stack pointer with ESP's bits outside the mask. */
+const wrapStackPointer = (b: Builder, value: Value): Value => {
+  if (b.form.flat) return value;
   const mask = stackMask(b);
-  b.setReg(Gpr.ESP, b.or(b.and(value, mask), b.and(b.reg(Gpr.ESP), b.not(mask))));
+  return b.or(b.and(value, mask), b.and(b.reg(Gpr.ESP), b.not(mask)));
 };
+/** Writes the stack pointer, leaving the bits outside the mask. */
+export const setStackPointer = (b: Builder, value: Value): void =>
+  b.setReg(Gpr.ESP, wrapStackPointer(b, value));
 
 const stackOffset = (b: Builder, value: Value): Value => (b.form.flat ? value : b.and(value, stackMask(b)));
 
@@ -161,7 +161,7 @@ export const stack: readonly InstructionSpec[] = [
       const { size } = b.form;
       const level = b.and(b.shrU(immediate, 16), 31);
       const allocation = b.and(immediate, 0xffff);
-      const pointer = b.variable(b.sub(b.reg(Gpr.ESP), size));
+      const pointer = b.variable(wrapStackPointer(b, b.sub(b.reg(Gpr.ESP), size)));
       b.store(stackLinear(b, pointer.get(), size, 'write'), size, b.zeroExtend(b.reg(Gpr.EBP), size));
       b.commit();
       const frame = b.variable(pointer.get());

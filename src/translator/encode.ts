@@ -35,8 +35,22 @@ const gprAddress = (index: number, size: number): number =>
   State.GPR + (size === 1 ? byteRegisterOffset(index) : index * 4);
 
 type Memory = Extract<Operand, { kind: 'mem' }>;
-const memoryOf = (i: Instruction): Memory | undefined =>
-  i.operands.find((o): o is Memory => o.kind === 'mem');
+const XLAT = 0xd7;
+const memoryOf = (i: Instruction): Memory | undefined => {
+  // XLAT's table has no operand of its own: it is at EBX.
+  if (i.opcode === XLAT) return { ...implicitSource(i, Gpr.EBX), size: 1 };
+  return i.operands.find((o): o is Memory => o.kind === 'mem');
+};
+/** DS, or an override, and a base register. */
+const implicitSource = (i: Instruction, base: number): Memory => ({
+  kind: 'mem',
+  segment: i.segmentOverride >= 0 ? i.segmentOverride : Seg.DS,
+  base,
+  index: -1,
+  scale: 0,
+  disp: 0,
+  size: i.operandSize,
+});
 
 /** Only DS, ES, SS reached with 32-bit addresses in a flat block need no segmentation. */
 const addressKind = (i: Instruction, memory: Memory, mode: number): AddressKind => {
@@ -113,7 +127,7 @@ export const select = (i: Instruction, mode: number, treatment: Treatment): Sele
   const handler = findHandler(name, {
     size: sizeOf(i, name, operands),
     shape,
-    address: shape.includes('mem') && memory ? addressKind(i, STRINGS.has(name) ? stringSource(i, memory) : memory, mode) : 'none',
+    address: shape.includes('mem') && memory ? addressKind(i, STRINGS.has(name) ? implicitSource(i, Gpr.ESI) : memory, mode) : 'none',
     flat: (mode & Mode.FLAT) !== 0,
     system: treatment === Treatment.IN_CACHE ? SystemBase.VIRTUAL : SystemBase.PHYSICAL,
     condition: (meaning.condition ?? 0) as ConditionCode,
@@ -123,14 +137,6 @@ export const select = (i: Instruction, mode: number, treatment: Treatment): Sele
   return handler && { handler, callout: -1, endsBlock: handler.spec.endsBlock ?? false };
 };
 const COMPARES = new Set(['cmps', 'scas']);
-
-/** The source of a string instruction: DS:ESI or an override; the other memory operand is always ES:EDI. */
-const stringSource = (i: Instruction, memory: Memory): Memory => ({
-  ...memory,
-  segment: i.segmentOverride >= 0 ? i.segmentOverride : Seg.DS,
-  base: Gpr.ESI,
-  index: -1,
-});
 
 /** Writes into linear memory. */
 export class RecordWriter {
@@ -176,7 +182,7 @@ export class RecordWriter {
     const memory = memoryOf(i);
     this.#bytes[record + RecordOffset.SCALE] = memory?.scale ?? 0;
     if (memory && shapeOf(name, operandsOf(i, name)).includes('mem'))
-      this.#memory(record, STRINGS.has(name) ? stringSource(i, memory) : memory, i.addressSize);
+      this.#memory(record, STRINGS.has(name) ? implicitSource(i, Gpr.ESI) : memory, i.addressSize);
     if (name === 'push.segment' || name === 'mov.from.segment') {
       const segment = i.operands.find((o) => o.kind === 'reg' && o.class === 'segment');
       const system = treatment === Treatment.IN_CACHE ? SystemBase.VIRTUAL : SystemBase.PHYSICAL;
@@ -213,10 +219,10 @@ export class RecordWriter {
     const hasModrmMemory = i.modrm >= 0 && i.modrm >> 6 !== 3;
     if (memory) {
       if (hasModrmMemory) detail |= CalloutDetail.MEMORY;
-      const isString = i.opcode >= 0x6c && i.opcode <= 0x6f;
-      this.#memory(record, isString ? stringSource(i, memory) : memory, i.addressSize);
+      this.#memory(record, memory, i.addressSize);
     }
-    const segment = memory ? (i.opcode >= 0x6c && i.opcode <= 0x6f ? stringSource(i, memory).segment : memory.segment) : Seg.DS;
+    const isPortString = i.opcode >= 0x6c && i.opcode <= 0x6f;
+    const segment = isPortString ? implicitSource(i, Gpr.ESI).segment : (memory?.segment ?? Seg.DS);
     detail |= segment << CalloutDetail.SEGMENT_SHIFT;
     this.#bytes[record + RecordOffset.DETAIL] = detail;
     this.#bytes[record + RecordOffset.SCALE] = (memory?.scale ?? 0) | (i.operandSize << CalloutDetail.SIZE_SHIFT);

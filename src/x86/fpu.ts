@@ -79,7 +79,7 @@ export class FpuState {
   /** Loads the control word; exceptions already flagged become pending when this unmasks them. */
   set control(value: number) {
     this.words[Fpu.CONTROL >> 2] = (value & FpuControl.DEFINED) | FpuControl.ALWAYS_ONE;
-    this.status = this.status;
+    this.status = this.words[Fpu.STATUS >> 2];
   }
 
   get status(): number {

@@ -15,6 +15,14 @@ export const exceptions: readonly Exception[] = [
   { reason: 'LZCNT is a later processor\'s: F3 0F BD is BSR here', applies: feature('lzcnt') },
   { reason: 'EVEX prefixes are later processors\': 62h with mod 3 is BOUND, #UD', applies: feature('noevex') },
   {
+    reason: 'ICEBP pushes the address behind it (SDM vol. 3, table 6-1: #DB is a trap); the recording host pushed its own',
+    applies: (v) => v.request.get('code') === 'f1',
+  },
+  {
+    reason: 'the selector names a descriptor of the recording host\'s own GDT',
+    applies: (v) => ['ds', 'es', 'fs', 'gs'].some((s) => /^0*(28|2b|30|32|33|78|7b)$/.test(v.answer.get(s) ?? '')),
+  },
+  {
     reason: 'LAR and LSL of system descriptors follow the long-mode rules of the recording host',
     applies: marked('lar-limit-bits'),
   },

@@ -122,6 +122,8 @@ export class Harness {
     this.#descriptor(at + GDT + LDT_SELECTOR, KERNEL.linear + LDT, 0xfff, 0x00008200);
     this.#write(at + TSS + 4, KERNEL.linear + STACK_TOP);
     this.#write(at + TSS + 8, KERNEL_DATA);
+    // An I/O bitmap base beyond the limit: no port is allowed.
+    this.#write(at + TSS + 0x64, 0xffff0000);
     for (let v = 0; v < 256; v++) {
       const target = HANDLERS + v * 16;
       const dpl = v === 3 || v === 4 || v === 0x80 ? 3 : 0;

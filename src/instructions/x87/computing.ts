@@ -11,7 +11,7 @@ import {
   subtractReversed,
   type UnaryOperation,
 } from './arithmetic.ts';
-import { assign, Kind, setIndefinite } from './float80.ts';
+import { assign, Kind } from './float80.ts';
 import { type Load, loadDouble, loadInteger16, loadInteger32, loadSingle } from './memory.ts';
 import { Quotient, remainder } from './remainder.ts';
 import { extract, roundToIntegral, scale } from './scaling.ts';
@@ -27,8 +27,7 @@ import {
   type Run,
   result,
   right,
-  stackOverflow,
-  stackUnderflow,
+  roomToReplaceAndPush,
   storeRegister,
   underflowInto,
 } from './unit.ts';
@@ -68,7 +67,7 @@ const withMemory =
   };
 
 /** ST(0) = op ST(0). */
-const unary =
+export const unary =
   (operation: UnaryOperation): Run =>
   (cpu, operands) => {
     const fpu = enter(cpu);
@@ -110,14 +109,7 @@ const fscale: Run = (cpu, operands) => {
 const fxtract: Run = (cpu, operands) => {
   const fpu = enter(cpu);
   begin(cpu, operands, fpu);
-  if (fpu.isEmpty(0) || !fpu.isEmpty(7)) {
-    const masked = fpu.isEmpty(0) ? stackUnderflow(fpu) : stackOverflow(fpu);
-    if (!masked) return;
-    setIndefinite(result);
-    storeRegister(fpu, 0, result);
-    push(fpu, result);
-    return;
-  }
+  if (!roomToReplaceAndPush(fpu)) return;
   loadRegister(fpu, 0, left);
   const delivered = extract(context, left, result, right);
   commit(fpu);

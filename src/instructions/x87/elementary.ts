@@ -258,14 +258,21 @@ export const logarithm = (mantissa: bigint, exponent: number): Scaled | null => 
   return { mantissa: (BigInt(whole) << SHIFT) + toFixed(fraction), exponent: -FRACTION, exact: false };
 };
 
-/** log2(1 + x) for a small x that is not zero. */
-export const logarithmPlusOne = (x: Scaled): Scaled =>
-  x.exponent < -2 * FRACTION
-    ? quotientOf(timesFixed(x, ONE), { mantissa: LN2, exponent: -FRACTION, exact: false })
-    : logarithmOfRatio(
-        { mantissa: x.mantissa, exponent: 0, exact: true },
-        { mantissa: (2n << BigInt(-x.exponent)) + x.mantissa, exponent: 0, exact: true },
-      );
+/** log2(1 + x) for x above -1, not zero. */
+export const logarithmPlusOne = (x: Scaled): Scaled => {
+  const bits = bitLength(x.mantissa) + x.exponent;
+  if (bits < -2 * FRACTION) {
+    return quotientOf(timesFixed(x, ONE), { mantissa: LN2, exponent: -FRACTION, exact: false });
+  }
+  const fraction = Math.max(0, -x.exponent);
+  const one = 1n << BigInt(fraction);
+  const mantissa = x.mantissa << BigInt(x.exponent + fraction);
+  if (bits > -3) return logarithm(one + mantissa, -fraction)!;
+  return logarithmOfRatio(
+    { mantissa, exponent: 0, exact: true },
+    { mantissa: 2n * one + mantissa, exponent: 0, exact: true },
+  );
+};
 
 /** 2^x - 1 for |x| below 1, not zero. */
 export const exponentialMinusOne = (x: Scaled): Scaled => {

@@ -74,7 +74,7 @@ export const setIndefinite = (x: Float80): void => unpack(x, 0, 0xc0000000, 0xff
 export const shiftRightSticky = (x: Float80, count: number): void => {
   let { high, low, extra } = x;
   let lost = 0;
-  let left = count > 128 ? 128 : count;
+  let left = Math.min(count, 128);
   for (; left >= 32; left -= 32) {
     lost |= extra;
     extra = low;

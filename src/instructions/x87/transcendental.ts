@@ -1,6 +1,7 @@
 /** The transcendental instructions (SDM vol. 1, section 8.3.7): special values, exceptions and the stack. */
-import { type FpuState, FpuStatus } from '../../x86/fpu.ts';
+import { FpuStatus } from '../../x86/fpu.ts';
 import type { Operation, UnaryOperation } from './arithmetic.ts';
+import { unary } from './computing.ts';
 import {
   arctangent,
   cosine,
@@ -23,7 +24,6 @@ import {
   type Float80,
   Kind,
   normalizeOperand,
-  setIndefinite,
   setInfinity,
   setZero,
   unpack,
@@ -42,15 +42,18 @@ import {
   type Run,
   result,
   right,
-  stackOverflow,
-  stackUnderflow,
+  roomToReplaceAndPush,
   storeRegister,
   underflowInto,
 } from './unit.ts';
 
-/** Rounds a function's value. @returns whether there is a result to deliver */
+/**
+ * Rounds a function's value; as on silicon it counts as inexact even where it happens not to be.
+ * @returns whether there is a result to deliver
+ */
 const conclude = (ctx: Context, value: Scaled, out: Float80): boolean => {
   settle(out, value);
+  ctx.flags |= FpuStatus.PE;
   return round(ctx, out, 64);
 };
 
@@ -132,6 +135,12 @@ const yTimesLogarithmPlusOne: Logarithm = (ctx, x, y, out) => {
   }
   normalizeOperand(x);
   normalizeOperand(y);
+  if (x.sign && x.exponent >= BIAS) {
+    // Undefined by the manual; silicon returns the operand.
+    assign(out, x);
+    ctx.flags |= FpuStatus.PE;
+    return true;
+  }
   return conclude(ctx, product(logarithmPlusOne(scaledOf(x)), scaledOf(y)), out);
 };
 
@@ -155,19 +164,6 @@ const angleOf: Operation = (ctx, y, x, out) => {
 
 const withSign = (ctx: Context, value: Scaled, sign: number, out: Float80): boolean =>
   conclude(ctx, sign ? { ...value, mantissa: -value.mantissa } : value, out);
-
-const unary =
-  (operation: UnaryOperation): Run =>
-  (cpu, operands) => {
-    const fpu = enter(cpu);
-    begin(cpu, operands, fpu);
-    if (fpu.isEmpty(0)) {
-      underflowInto(fpu, 0);
-      return;
-    }
-    loadRegister(fpu, 0, left);
-    deliver(fpu, operation(context, left, result), 0);
-  };
 
 /** ST(1) = ST(1) op ST(0), then pop. */
 const popping =
@@ -221,8 +217,10 @@ const trigonometric =
     const fpu = enter(cpu);
     begin(cpu, operands, fpu);
     fpu.status &= ~FpuStatus.C2;
-    if (fpu.isEmpty(0) || (pushed !== 'nothing' && !fpu.isEmpty(7))) {
-      stackFault(fpu, pushed !== 'nothing');
+    if (pushed !== 'nothing') {
+      if (!roomToReplaceAndPush(fpu)) return;
+    } else if (fpu.isEmpty(0)) {
+      underflowInto(fpu, 0);
       return;
     }
     loadRegister(fpu, 0, left);
@@ -249,14 +247,6 @@ const trigonometric =
     storeRegister(fpu, 0, result);
     if (pushed !== 'nothing') push(fpu, right);
   };
-
-const stackFault = (fpu: FpuState, pushes: boolean): void => {
-  const masked = fpu.isEmpty(0) ? stackUnderflow(fpu) : stackOverflow(fpu);
-  if (!masked) return;
-  setIndefinite(result);
-  storeRegister(fpu, 0, result);
-  if (pushes) push(fpu, result);
-};
 
 export const transcendental: Readonly<Record<string, Run>> = {
   f2xm1: unary(exponential),

@@ -110,7 +110,7 @@ const stackFault = (fpu: FpuState, c1: number): boolean => {
 export const stackUnderflow = (fpu: FpuState): boolean => stackFault(fpu, 0);
 
 /** A push found no room. @returns whether the instruction goes on with the indefinite value */
-export const stackOverflow = (fpu: FpuState): boolean => stackFault(fpu, FpuStatus.C1);
+const stackOverflow = (fpu: FpuState): boolean => stackFault(fpu, FpuStatus.C1);
 
 /** Stack underflow of an instruction with a register destination. @returns whether it is masked */
 export const underflowInto = (fpu: FpuState, destination: number): boolean => {
@@ -125,6 +125,21 @@ export const roomToPush = (fpu: FpuState): boolean => {
   if (fpu.isEmpty(7)) return true;
   if (stackOverflow(fpu)) {
     setIndefinite(result);
+    push(fpu, result);
+  }
+  return false;
+};
+
+/**
+ * Checks an instruction that replaces ST(0) and then pushes. @returns whether it may go on; else the masked
+ * response was given
+ */
+export const roomToReplaceAndPush = (fpu: FpuState): boolean => {
+  const empty = fpu.isEmpty(0);
+  if (!empty && fpu.isEmpty(7)) return true;
+  if (empty ? stackUnderflow(fpu) : stackOverflow(fpu)) {
+    setIndefinite(result);
+    storeRegister(fpu, 0, result);
     push(fpu, result);
   }
   return false;
