@@ -4,13 +4,20 @@ import { buildGuest } from './assemble.ts';
 import { sourcesIn } from './files.ts';
 import { guests } from './index.ts';
 
-/** Writes the ELF file of every guest, or of the guests named, into a folder, as `<name>.elf`. */
-export async function main(outDir: string, names: readonly string[] = []): Promise<void> {
-  const readSource = sourcesIn();
-  for (const { name, source } of guests) {
+/**
+ * Writes the ELF file of every guest, or of the guests named, into a folder, as `<name>.elf`. The sources come
+ * from `folder`, by default this one.
+ */
+export async function main(
+  outDir: string,
+  options: { names?: readonly string[]; folder?: string } = {},
+): Promise<void> {
+  const { names = [], folder } = options;
+  const readSource = sourcesIn(folder);
+  for (const { name } of guests) {
     if (names.length > 0 && !names.includes(name)) continue;
     const path = join(outDir, `${name}.elf`);
     await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, (await buildGuest(source, readSource)).image);
+    await writeFile(path, (await buildGuest(name, readSource)).image);
   }
 }

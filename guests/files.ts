@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import { basename, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { ReadSource } from './assemble.ts';
 
 /** This folder, also when the code runs from a bundle in a folder next to it (such as `dist/`). */

@@ -213,8 +213,8 @@ function normalise(statements: readonly Statement[]): Statement[] {
     }
     const text = outsideStrings(statement.text, (code) =>
       code
-        .replace(/'(\\?)(.)'/gs, (_, escape, character) =>
-          hex(escape ? (ESCAPES[character] ?? character.charCodeAt(0)) : character.charCodeAt(0)),
+        .replace(/'(\\?)(.)'/gs, (_, backslash, character) =>
+          hex(backslash ? (ESCAPES[character] ?? character.charCodeAt(0)) : character.charCodeAt(0)),
         )
         .replace(/(?<![\w.])(?:0x[0-9a-fA-F]+|0b[01]+|\d+[fb]?)(?!\w)/g, (literal) => {
           if (/^\d+[fb]$/.test(literal)) {
@@ -233,21 +233,22 @@ function normalise(statements: readonly Statement[]): Statement[] {
  * `\a` and `\@`, `.rept n`, `.ifb`/`.ifnb`, `#` comments, numeric labels, and numbers in C's notation.
  * Throws an `AssemblyError` that names the line.
  */
-export async function preprocess(
-  source: string,
-  file: string,
-  readSource: ReadSource,
-): Promise<Statement[]> {
+export async function preprocess(source: string, file: string, readSource: ReadSource): Promise<Statement[]> {
   const included = await withIncludes(statementsOf(source, file), readSource, new Set([file]));
   return normalise(MacroExpander.expand(included));
 }
 
-/** The names a program defines with labels or `.set`, without the numeric labels. */
+/**
+ * The names a program defines with labels or `.set`, without the numeric labels. Throws an `AssemblyError`
+ * for a label that is there twice.
+ */
 export function definedNames(statements: readonly Statement[]): string[] {
   const names = new Set<string>();
-  for (const { text } of statements) {
-    const match = LABEL.exec(text) ?? /^\.(?:set|equ)\s+([\w.$]+)\s*,/.exec(text);
-    if (match && !match[1].startsWith('numeric_')) names.add(match[1]);
+  for (const { text, file, line } of statements) {
+    const label = LABEL.exec(text)?.[1];
+    if (label && names.has(label)) throw new AssemblyError(file, line, `${label} is defined twice`);
+    const name = label ?? /^\.(?:set|equ)\s+([\w.$]+)\s*,/.exec(text)?.[1];
+    if (name && !name.startsWith('numeric_')) names.add(name);
   }
   return [...names];
 }

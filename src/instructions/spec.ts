@@ -3,6 +3,7 @@
  * written after the body, so that a body is only its computation.
  */
 import type { Size } from '../x86/registers.ts';
+import { State, SystemBase } from '../x86/state.ts';
 import type { Builder, Input, Location, Value } from './builder.ts';
 import type { OperandKind } from './form.ts';
 
@@ -41,6 +42,7 @@ export interface InstructionSpec {
 /** Executes one instruction of the builder's form. */
 export const execute = (b: Builder, spec: InstructionSpec): void => {
   const { form } = b;
+  if (form.system === SystemBase.VIRTUAL) b.storeState(State.IN_CACHE, b.add(b.loadState(State.IN_CACHE), 1));
   const locations: (Location | undefined)[] = [];
   const linears: (Value | undefined)[] = [];
   const values: Value[] = [];

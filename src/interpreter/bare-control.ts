@@ -4,7 +4,7 @@ import { deliverEvent, deliverException } from '../instructions/callouts/index.t
 import { Treatment } from '../translator/encode.ts';
 import { segmentMode } from '../translator/mode.ts';
 import { Flag } from '../x86/flags.ts';
-import { System } from '../x86/state.ts';
+import { type CpuState, System } from '../x86/state.ts';
 import { CpuAccess, type Platform } from './cpu-access.ts';
 import type { Control, ControlledCpu, Processor } from './processor.ts';
 
@@ -23,6 +23,12 @@ export class BareControl implements Control {
     });
   }
 
+  get guestState(): CpuState {
+    return this.#processor.state;
+  }
+  entered(): void {
+    this.modeChanged();
+  }
   /** Takes over what the segment registers and CPL say now. */
   modeChanged(): void {
     const { state, mmu } = this.#processor;

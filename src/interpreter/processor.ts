@@ -6,7 +6,8 @@ import type { Block } from '../cache/block.ts';
 import { TranslationCache } from '../cache/translation-cache.ts';
 import type { Decoder, Instruction } from '../decoder/instruction.ts';
 import type { Cpu } from '../instructions/cpu.ts';
-import { RecordOperands, numberedCallouts } from '../instructions/operands.ts';
+import { FIRST_HANDLER, findHandler, handlers } from '../instructions/handlers.ts';
+import { CalloutDetail, RecordOperands, numberedCallouts } from '../instructions/operands.ts';
 import { RecordOffset } from '../instructions/record.ts';
 import { PAGE_SIZE } from '../memory/layout.ts';
 import { Mmu, Watch } from '../memory/mmu.ts';
@@ -22,6 +23,10 @@ import { Exit } from './exits.ts';
 
 /** Who is in control of the processor: receives every event and decides what instructions run on. */
 export interface Control {
+  /** The processor as the guest believes it to be. */
+  readonly guestState: CpuState;
+  /** The guest state was set from outside, by a loader. */
+  entered(): void;
   /** The state and memory a callout runs on. @param virtual the record asks for the guest's virtual state */
   cpu(virtual: boolean): ControlledCpu;
   /** An exception of the instruction at State.EIP. */
@@ -48,6 +53,9 @@ export interface ProcessorOptions {
   notBuilt(bytes: Uint8Array, physical: number): void;
 }
 
+const calloutHandler = findHandler('callout', {})!.number;
+const lastCalloutHandler = findHandler('callout.end', {})!.number;
+
 export class Processor {
   readonly memory: PhysicalMemory;
   /** The state the processor executes with. */
@@ -64,11 +72,13 @@ export class Processor {
   #retired = 0;
   #granted = 0;
   #stopRequested = false;
-  /** Executions of each callout, by number. */
-  readonly calloutCounts = new Float64Array(numberedCallouts.length);
+  /** Callouts executed on a guest's virtual state, by number. */
+  readonly virtualCallouts = new Float64Array(numberedCallouts.length);
   /** Exceptions by vector, before any delivery. */
   readonly faultCounts = new Float64Array(256);
   blocksEntered = 0;
+  inCacheCount = 0;
+  interruptsTaken = 0;
   /** Vector of the next external interrupt, from the interrupt controller. */
   acknowledgeInterrupt: () => number = () => 0;
 
@@ -163,6 +173,7 @@ export class Processor {
       let maximum = left;
       if (words[State.INTERRUPT >> 2] !== 0 && this.#control.interruptsEnabled()) {
         if (words[State.SHADOW >> 2] !== left) {
+          this.interruptsTaken++;
           this.#control.onInterrupt(this.acknowledgeInterrupt());
           continue;
         }
@@ -176,7 +187,25 @@ export class Processor {
     const executed = this.#granted - words[State.BUDGET >> 2]!;
     this.#retired += executed;
     this.#granted = words[State.BUDGET >> 2]!;
+    this.collectCounters();
     return executed;
+  }
+
+  /**
+   * Executes the one instruction at State.EIP as the control now treats it, in the middle of handling a
+   * fault of that very instruction. @returns false, with nothing done, when it was treated as it is
+   */
+  executeOnce(): boolean {
+    const block = this.#find(1, true);
+    if (typeof block === 'number') return false;
+    const { bytes, view } = this.memory;
+    const handler = view.getUint16(block.record + RecordOffset.HANDLER, true);
+    const isCallout = handler === calloutHandler || handler === lastCalloutHandler;
+    const virtual = isCallout && (bytes[block.record + RecordOffset.DETAIL]! & CalloutDetail.VIRTUAL) !== 0;
+    if (!virtual && handlers[handler - FIRST_HANDLER]?.form.system !== SystemBase.VIRTUAL) return false;
+    this.#setEipPage();
+    this.#execute(block.record);
+    return true;
   }
 
   #execute(record: number): void {
@@ -237,14 +266,17 @@ export class Processor {
       this.fault(block === Vector.PF ? Vector.PF : Vector.GP, this.#words[State.FAULT_ERROR >> 2]!);
       return 0;
     }
+    this.#setEipPage();
+    return block.record;
+  }
+  #setEipPage(): void {
     const eip = this.#words[State.EIP >> 2]!;
     const linear = eip + this.state.segment(Seg.CS, SegmentField.BASE);
     this.#words[State.EIP_PAGE >> 2] = eip - (linear & (PAGE_SIZE - 1));
-    return block.record;
   }
 
-  /** @returns the block at State.EIP, of at most `maximum` instructions, or the vector of its fetch fault */
-  #find(maximum: number): Block | number {
+  /** @returns the block at State.EIP, of at most `maximum` instructions, or the vector of its fetch fault. @param anew translate even if kept */
+  #find(maximum: number, anew = false): Block | number {
     const { cache, mmu, mode, state } = this;
     const { counters } = cache;
     const { user } = mmu;
@@ -270,7 +302,7 @@ export class Processor {
         block = undefined;
       }
     }
-    if (block !== undefined && this.memory.bytes[block.record + RecordOffset.REMAINING]! <= maximum) {
+    if (block !== undefined && !anew && this.memory.bytes[block.record + RecordOffset.REMAINING]! <= maximum) {
       counters.hits++;
       cache.publish(block);
       return block;
@@ -279,7 +311,7 @@ export class Processor {
       physical, secondPage, limit, mode, maximum: Math.min(maximum, this.#maximum),
     };
     // Short grants and code at a segment's end are translated for this one time.
-    const keep = maximum >= this.#maximum && limit === Number.POSITIVE_INFINITY;
+    const keep = !anew && maximum >= this.#maximum && limit === Number.POSITIVE_INFINITY;
     const made = this.#translator.translate(place, keep);
     if (made === 'second-page') return Vector.PF;
     if (made === 'limit') return this.#generalProtection();
@@ -299,8 +331,9 @@ export class Processor {
     const operands = this.#operands.at(record);
     const number = view.getUint16(record + RecordOffset.CALLOUT, true);
     const callout = numberedCallouts[number]!;
-    this.calloutCounts[number]!++;
-    const cpu = this.#control.cpu(operands.virtual);
+    const { virtual } = operands;
+    if (virtual) this.virtualCallouts[number]!++;
+    const cpu = this.#control.cpu(virtual);
     const eip = words[State.EIP_PAGE >> 2]! + view.getUint16(record + RecordOffset.PAGE_OFFSET, true);
     cpu.instructionEip = eip >>> 0;
     words[State.EIP >> 2] = eip + bytes[record + RecordOffset.LENGTH]!;
@@ -331,6 +364,8 @@ export class Processor {
     counters.lookups += hits;
     counters.hits += hits;
     counters.jumpCacheHits += hits;
+    this.inCacheCount += words[State.IN_CACHE >> 2]! >>> 0;
+    words[State.IN_CACHE >> 2] = 0;
     words[State.LOOKUP_HITS >> 2] = 0;
     words[State.BLOCKS >> 2] = 0;
   }

@@ -14,8 +14,11 @@ import { Tlb } from './tlb.ts';
 export const Watch = { CODE: 1, TRACE: 2 } as const;
 
 export interface MmuHooks {
-  /** A page fault on the processor's tables. @returns true when it was mended and the walk may be repeated */
-  onPageFault?(linear: number, error: number): boolean;
+  /**
+   * A page fault on the processor's tables.
+   * @returns -1 when they were mended and the walk may be repeated, else the error code to report
+   */
+  onPageFault?(linear: number, error: number): number;
   /** A write of `size` bytes to a watched page is about to be, or has just been, made. */
   onWatchedWrite(physical: number, size: number, watch: number): void;
 }
@@ -63,10 +66,11 @@ export class Mmu {
       const mode = { cr0: state.sys(System.CR0), cr3: state.sys(System.CR3), cr4: state.sys(System.CR4) };
       const error = walk(this.memory, mode, linear, write, user, t);
       if (error < 0) break;
-      if (this.hooks.onPageFault?.(linear, error)) continue;
+      const reported = this.hooks.onPageFault ? this.hooks.onPageFault(linear, error) : error;
+      if (reported < 0) continue;
       state.setSys(System.CR2, linear);
       this.#words[State.FAULT_VECTOR >> 2] = Vector.PF;
-      this.#words[State.FAULT_ERROR >> 2] = error;
+      this.#words[State.FAULT_ERROR >> 2] = reported;
       return -1;
     }
     const { physical } = t;

@@ -29,6 +29,8 @@ export class Translation {
   /** Whether further writes need no walk: writable for this privilege and dirty already. */
   writable = false;
   user = false;
+  /** The tables say read-only, whatever CR0.WP allows a supervisor. */
+  readOnly = false;
   global = false;
   large = false;
 }
@@ -49,6 +51,7 @@ export const walk = (
     out.physical = (linear & mask) >>> 0;
     out.writable = true;
     out.user = true;
+    out.readOnly = false;
     out.global = false;
     out.large = false;
     return -1;
@@ -83,6 +86,7 @@ export const walk = (
   out.physical = (physical & mask) >>> 0;
   out.writable = writable && (entry & Entry.D) !== 0;
   out.user = (rights & Entry.US) !== 0;
+  out.readOnly = (rights & Entry.RW) === 0;
   out.global = (entry & Entry.G) !== 0 && (mode.cr4 & CR4.PGE) !== 0;
   out.large = large;
   return -1;

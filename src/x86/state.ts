@@ -36,6 +36,8 @@ export const State = {
   BLOCKS: 0x148,
   /** Blocks found in the jump cache since the counter was last taken. */
   LOOKUP_HITS: 0x14c,
+  /** Sensitive instructions executed in the cache since the counter was last taken. */
+  IN_CACHE: 0x150,
   /** Exit detail: exception vector and error code, or the chain slot to link. */
   FAULT_VECTOR: 0x154,
   FAULT_ERROR: 0x158,

@@ -131,7 +131,7 @@ describe('MC146818', () => {
     expect(irq.level).toBe(false);
   });
 
-  it('alarm: exact, and with don\'t-care bytes', () => {
+  it("alarm: exact, and with don't-care bytes", () => {
     put(1, 0x05);
     put(3, 0x00);
     put(5, 0x00);

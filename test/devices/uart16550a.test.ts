@@ -78,7 +78,7 @@ describe('16550A', () => {
     expect([irq.level, iir()]).toEqual([true, 2]);
   });
 
-  it('receives at the line\'s pace without FIFO, one byte at a time', () => {
+  it("receives at the line's pace without FIFO, one byte at a time", () => {
     put(4, 8);
     put(1, 1);
     uart.receive([0x61, 0x62]);

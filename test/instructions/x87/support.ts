@@ -63,8 +63,17 @@ export class FlatMachine {
   /** Runs a handler. @param operands what differs from a register form with ST(0), FOP 0 */
   run(name: string, operands: Partial<Operands> = {}): void {
     const all = {
-      size: 4, addressSize: 4, memory: false, segment: 3, offset: 0, rm: 0, reg: 0, immediate: 0, immediate2: 0,
-      rep: 0, ...operands,
+      size: 4,
+      addressSize: 4,
+      memory: false,
+      segment: 3,
+      offset: 0,
+      rm: 0,
+      reg: 0,
+      immediate: 0,
+      immediate2: 0,
+      rep: 0,
+      ...operands,
     } as Operands;
     x87[name].run(this as unknown as Cpu, all);
   }
@@ -177,29 +186,26 @@ export interface Outcome {
   readonly statusFlags: number;
   readonly eax: number;
   readonly fpu: string;
-  readonly machine: FlatMachine;
+  /** Bytes that changed, by address. */
+  readonly memory: ReadonlyMap<number, number>;
 }
 
 /** Runs a vector's snippet up to its first fault or HLT. */
 export const runVector = (machine: FlatMachine, request: Record<string, string>): Outcome => {
-  for (const [address, byte] of machine.written) machine.memory[address - MEMORY_BASE] = byte;
-  machine.written.clear();
-  const placed: [number, number][] = [];
-  const place = (address: number, bytes: Uint8Array): void => {
-    placed.push([address, bytes.length]);
-    machine.put(address, bytes);
-  };
+  machine.memory.fill(FILL);
   const at = parseInt(request.at ?? '110000', 16);
-  place(at, fromHex(request.code));
+  machine.put(at, fromHex(request.code));
   for (const piece of request.mem?.split(',') ?? []) {
     const [address, bytes] = piece.split(':');
-    place(parseInt(address, 16), fromHex(bytes));
+    machine.put(parseInt(address, 16), fromHex(bytes));
   }
+  machine.written.clear();
   GPR.forEach((name, i) => {
     machine.state.setGpr(i, parseInt(request[name] ?? '0', 16));
   });
   machine.state.eflags = parseInt(request.efl ?? '202', 16);
   machine.image = request.fpu;
+  machine.fpu.words.fill(0, Fpu.FOP >> 2, (Fpu.FDS >> 2) + 1);
   machine.state.eip = at;
   let vector: number = Vector.GP;
   try {
@@ -209,28 +215,53 @@ export const runVector = (machine: FlatMachine, request: Record<string, string>)
     vector = error.vector;
     machine.state.eip = machine.instructionEip;
   }
-  const outcome = {
+  const memory = new Map<number, number>();
+  for (const [address, before] of machine.written) {
+    const now = machine.memory[address - MEMORY_BASE];
+    if (now !== before) memory.set(address, now);
+  }
+  return {
     vector,
     eip: machine.state.eip,
     statusFlags: machine.state.statusFlags() & STATUS,
     eax: machine.state.gpr(0) >>> 0,
     fpu: machine.image,
-    machine,
+    memory,
   };
-  restore(machine, placed);
-  return outcome;
 };
 
-/** Puts the fill back where a request had placed bytes; `written` keeps what the instruction stored. */
-const restore = (machine: FlatMachine, placed: readonly [number, number][]): void => {
-  const stored = new Map<number, number>();
-  for (const address of machine.written.keys()) {
-    stored.set(address, machine.memory[address - MEMORY_BASE]);
-    machine.memory[address - MEMORY_BASE] = FILL;
-  }
-  for (const [address, length] of placed) {
-    machine.memory.fill(FILL, address - MEMORY_BASE, address - MEMORY_BASE + length);
-  }
-  machine.written.clear();
-  machine.stored = stored;
+/** The same of a recorded answer. @param request the vector's state before */
+export const recorded = (request: Record<string, string>, answer: Record<string, string>): Outcome => {
+  const memory = new Map<number, number>();
+  const before = new Map<number, number>();
+  const each = (list: string | undefined, visit: (address: number, byte: number) => void): void => {
+    for (const piece of list?.split(',') ?? []) {
+      const [address, bytes] = piece.split(':');
+      fromHex(bytes).forEach((byte, i) => {
+        visit(parseInt(address, 16) + i, byte);
+      });
+    }
+  };
+  each(request.mem, (address, byte) => before.set(address, byte));
+  each(answer.mem, (address, byte) => {
+    if ((before.get(address) ?? FILL) !== byte) memory.set(address, byte);
+  });
+  return {
+    vector: parseInt(answer.vec, 16),
+    eip: parseInt(answer.eip, 16),
+    statusFlags: parseInt(answer.efl, 16) & STATUS,
+    eax: parseInt(answer.eax ?? request.eax ?? '0', 16),
+    fpu: expand(request.fpu, answer.fpu ?? request.fpu),
+    memory,
+  };
+};
+
+const topOf = (image: readonly string[]): number => (parseInt(image[1], 16) >> 11) & 7;
+
+/** Replaces "=", the contents that the same physical register had before. */
+const expand = (before: string, after: string): string => {
+  const from = before.split(':');
+  const to = after.split(':');
+  const rotation = topOf(to) - topOf(from);
+  return to.map((part, i) => (part === '=' ? from[3 + ((i - 3 + rotation) & 7)] : part)).join(':');
 };

@@ -1,0 +1,332 @@
+/** What a run must come to. */
+export interface Expectation {
+  /** Console text: a file in `expected/`, to be matched to the byte. */
+  readonly console: string;
+  /**
+   * What the guest writes to port 0xF4: 0 success, 1 failure (QEMU's isa-debug-exit turns it into its exit
+   * code (status << 1) | 1), or `shutdown` where the processor shuts down instead.
+   */
+  readonly exitStatus: number | 'shutdown';
+}
+
+/** How a run under naive trap-and-emulate (kernel in ring 1, IOPL 0, nothing rewritten) differs. */
+export interface UnderTrap {
+  /** Names of checks that must print FAIL. Empty and no other field: the same as the expectation. */
+  readonly failing: readonly string[];
+  /** Names of further checks that may fail, depending on how the monitor tells ring 0 from ring 1. */
+  readonly mayFail?: RegExp;
+  /** Lines that must appear, for guests that do not print checks. */
+  readonly lines?: readonly RegExp[];
+  /** The guest waits forever for what a silent instruction lost. */
+  readonly hangs?: true;
+  /** Which instruction lies, and why (or why none does). */
+  readonly reason: string;
+}
+
+export interface GuestEntry {
+  /** Also its source without the `.s`, and where its file goes. */
+  readonly name: string;
+  readonly title: string;
+  /** Path of the source in this folder. */
+  readonly source: string;
+  /** Guest memory in MiB. */
+  readonly memory: number;
+  /** Wall-clock seconds after which a run counts as hanging, on any engine. */
+  readonly timeoutSeconds: number;
+  readonly expectation: Expectation;
+  readonly underTrap: UnderTrap;
+  /** Checks that QEMU's TCG fails although the manual and Bochs agree with the guest. */
+  readonly tcgFails: readonly string[];
+}
+
+// A monitor that puts guest rings 0 and 1 into ring 1 can hardly tell them apart, and IRET or RET from one to
+// the other is then a return within a ring: what the guest checks in ring 1 may fail.
+const RING_1 = /ring [12]|gate/;
+
+const same = (reason: string): UnderTrap => ({ failing: [], reason });
+const fails = (failing: readonly string[], reason: string): UnderTrap => ({
+  failing,
+  mayFail: RING_1,
+  reason,
+});
+
+function entry(
+  name: string,
+  title: string,
+  underTrap: UnderTrap,
+  options: Partial<Pick<GuestEntry, 'memory' | 'timeoutSeconds' | 'tcgFails'>> & {
+    exitStatus?: number | 'shutdown';
+  } = {},
+): GuestEntry {
+  const { memory = 16, timeoutSeconds = 20, tcgFails = [], exitStatus = 0 } = options;
+  const expectation = { console: `${name}.txt`, exitStatus };
+  return { name, title, source: `${name}.s`, memory, timeoutSeconds, expectation, underTrap, tcgFails };
+}
+
+const sensitive = (
+  mnemonic: string,
+  title: string,
+  underTrap: UnderTrap,
+  tcgFails: readonly string[] = [],
+): GuestEntry => entry(`sensitive/${mnemonic}`, title, underTrap, { tcgFails });
+
+const IRET_LOSES =
+  'IRET from ring 1 to ring 3 does not trap and silently keeps IF and IOPL, which the monitor never learns';
+
+/** Whole kernels. */
+const kernels: readonly GuestEntry[] = [
+  entry(
+    'hello',
+    'a small kernel that tells what it sees, with a prime sieve under paging and timer interrupts',
+    {
+      failing: [],
+      lines: [/I am in ring 1$/, /after CLI 1,/, /after POPF clears it 1$/, /PUSHF after CLI surprised me/],
+      reason: 'it prints what MOV from CS, PUSHF, SGDT, SIDT and STR say, and counts their wrong answers',
+    },
+    { timeoutSeconds: 60 },
+  ),
+  entry(
+    'preempt',
+    'preemptive processes in ring 3: address spaces, demand paging, copy on write, system calls',
+    { failing: [], hangs: true, reason: `${IRET_LOSES}: no timer tick reaches a process that waits for one` },
+    { timeoutSeconds: 60 },
+  ),
+  entry(
+    'paging',
+    'the MMU: rights, A and D, 4 MiB pages, error codes, changed tables',
+    {
+      ...same('paging is controlled by privileged instructions, and ring 1 is supervisor like ring 0'),
+      mayFail: RING_1,
+    },
+    { tcgFails: ['absent page read and written in ring 3'] },
+  ),
+  entry('smc', 'self-modifying code', same('it runs in ring 0 and uses nothing sensitive but CPUID')),
+  entry('real', 'real mode and back', {
+    failing: ['PE by SMSW in real mode', 'CS in protected mode again'],
+    reason: 'SMSW shows the CR0 of the monitor; MOV from CS shows RPL 1',
+  }),
+  entry('unreal', 'real mode with limits of 4 GiB', same('it asks for no state that ring 1 would show')),
+  entry('triple', 'a triple fault on purpose', same('LIDT traps; the shutdown is the virtual processor’s'), {
+    exitStatus: 'shutdown',
+  }),
+  entry('timer', 'PIT, PIC, RTC and UART interrupts, HLT', same('CLI, STI, HLT, IN and OUT all trap'), {
+    timeoutSeconds: 60,
+  }),
+];
+
+/** The seventeen of Robin and Irvine; `mov-seg`, `push-seg` and `pop-seg` stand for all segment registers. */
+const seventeen: readonly GuestEntry[] = [
+  sensitive(
+    'sgdt',
+    'SGDT',
+    fails(
+      ['base in ring 0', 'base in ring 3', 'base after LGDT'],
+      'SGDT does not trap and stores the GDTR of the monitor',
+    ),
+  ),
+  sensitive(
+    'sidt',
+    'SIDT',
+    fails(
+      ['base in ring 0', 'base in ring 3', 'base after LIDT'],
+      'SIDT does not trap and stores the IDTR of the monitor',
+    ),
+  ),
+  sensitive(
+    'sldt',
+    'SLDT',
+    fails(
+      ['selector in ring 0, to 32 bits', 'selector in ring 0, to memory', 'selector in ring 3'],
+      'SLDT does not trap and stores the LDTR of the monitor',
+    ),
+  ),
+  sensitive(
+    'smsw',
+    'SMSW',
+    fails(
+      ['bits that differ from CR0 in ring 0', 'bits that differ from CR0 in ring 3'],
+      'SMSW does not trap and stores the CR0 of the monitor',
+    ),
+  ),
+  sensitive(
+    'str',
+    'STR',
+    fails(
+      ['selector in ring 0, to 32 bits', 'selector in ring 3', 'selector after another LTR'],
+      'STR does not trap and stores the task register of the monitor',
+    ),
+  ),
+  sensitive(
+    'pushf',
+    'PUSHF',
+    fails(
+      [
+        'IF after CLI',
+        'IOPL after it was set',
+        'IF in a 16-bit PUSHF after CLI',
+        'IF clear in ring 3',
+        'IOPL 3 in ring 3',
+      ],
+      'PUSHF pushes the real EFLAGS: IF always set, IOPL always 0',
+    ),
+  ),
+  sensitive(
+    'popf',
+    'POPF',
+    fails(
+      [
+        'POPF enables interrupts in ring 0',
+        'POPF disables interrupts in ring 0',
+        'POPF in ring 3 with IOPL 3 enables',
+        'POPF sets IOPL in ring 0',
+      ],
+      'POPF in ring 1 with IOPL 0 silently keeps IF and IOPL',
+    ),
+  ),
+  sensitive(
+    'lar',
+    'LAR',
+    fails(
+      ['ring 0 code in ring 0', 'ring 0 data in ring 0'],
+      'LAR reads the shadow descriptors, whose DPL is 1 instead of 0, and checks against the real CPL',
+    ),
+  ),
+  sensitive(
+    'lsl',
+    'LSL',
+    fails(
+      ['ring 0 data in ring 1: ZF'],
+      'LSL checks shadow descriptors against the real CPL: rings 0 and 1 are the same',
+    ),
+  ),
+  sensitive(
+    'verr',
+    'VERR',
+    fails(
+      ['ring 0 data in ring 1', 'ring 0 code in ring 1'],
+      'VERR checks shadow descriptors against the real CPL: rings 0 and 1 are the same',
+    ),
+  ),
+  sensitive(
+    'verw',
+    'VERW',
+    fails(
+      ['ring 0 data in ring 1'],
+      'VERW checks shadow descriptors against the real CPL: rings 0 and 1 are the same',
+    ),
+  ),
+  sensitive(
+    'push-seg',
+    'PUSH of a segment register',
+    fails(
+      ['push CS in ring 0', 'push SS in ring 0', '16-bit push CS in ring 0'],
+      'the pushed selectors of CS and SS have RPL 1',
+    ),
+  ),
+  sensitive(
+    'pop-seg',
+    'POP of a segment register',
+    fails(['SS popped in ring 0'], 'SS must be loaded with RPL 1, and MOV from SS shows it'),
+  ),
+  sensitive(
+    'mov-seg',
+    'MOV to and from segment registers',
+    fails(['CS in ring 0', 'SS in ring 0'], 'the selectors of CS and SS have RPL 1'),
+    ['access through a null ES'],
+  ),
+  sensitive(
+    'call-far',
+    'far CALL',
+    fails(['CS pushed in ring 0', 'CS behind the gate'], 'CS is pushed with RPL 1'),
+  ),
+  sensitive(
+    'jmp-far',
+    'far JMP',
+    fails(
+      ['CS after a jump in ring 0', 'CS in conforming code, in ring 0'],
+      'CS is loaded with RPL 1, and MOV from CS shows it',
+    ),
+  ),
+  sensitive(
+    'ret-far',
+    'far RET',
+    fails(
+      ['CS after a return within ring 0', 'SS after the return to ring 1'],
+      'a return to ring 1 is one within the ring, and pops no stack',
+    ),
+  ),
+  sensitive(
+    'int-n',
+    'INT n',
+    fails(
+      ['IF pushed', "IF in an interrupt gate's handler"],
+      `the interrupt itself goes through the monitor, but ${IRET_LOSES}; PUSHF in the handler shows IF set`,
+    ),
+  ),
+];
+
+/** Their relatives, and privileged instructions, which trap. */
+const related: readonly GuestEntry[] = [
+  sensitive(
+    'iret',
+    'IRET',
+    fails(
+      ['CS within ring 0', 'IF and IOPL after IRET in ring 3', 'SS in ring 1'],
+      `within ring 0 it faults and is emulated; but ${IRET_LOSES}`,
+    ),
+  ),
+  sensitive(
+    'cli-sti',
+    'CLI and STI',
+    fails(
+      ['CLI in ring 3 with IOPL 3', 'STI in ring 3 with IOPL 3'],
+      `they trap; but ${IRET_LOSES}, so that the monitor refuses them in ring 3`,
+    ),
+  ),
+  sensitive('cpuid', 'CPUID', same('its answer is the same in all rings; POPF does change ID in ring 1')),
+  sensitive('rdtsc', 'RDTSC', {
+    ...same('with CR4.TSD it traps outside ring 0, without it the counter may be read'),
+    mayFail: RING_1,
+  }),
+  sensitive(
+    'io',
+    'IN and OUT',
+    fails(
+      ['ports in ring 3 with IOPL 3'],
+      `they trap; but ${IRET_LOSES}, so that the monitor refuses them in ring 3`,
+    ),
+  ),
+  sensitive(
+    'load-far-pointer',
+    'LDS, LES, LFS, LGS and LSS',
+    fails(['SS by LSS in ring 0'], 'SS must be loaded with RPL 1, and MOV from SS shows it'),
+  ),
+  sensitive('arpl', 'ARPL', fails(['RPL 0 by CS in ring 0'], 'CS has RPL 1')),
+  sensitive(
+    'sysenter',
+    'SYSENTER and SYSEXIT',
+    fails(
+      ['CS after SYSENTER', 'SS after SYSENTER', 'IF after SYSENTER'],
+      'both fault and are emulated; MOV from CS and SS then shows RPL 1, PUSHF shows IF set',
+    ),
+  ),
+  sensitive('hlt', 'HLT', { ...same('it traps'), mayFail: RING_1 }),
+  sensitive('mov-cr', 'MOV to and from control registers', { ...same('they trap'), mayFail: RING_1 }),
+  sensitive('mov-dr', 'MOV to and from debug registers', { ...same('they trap'), mayFail: RING_1 }),
+  sensitive('lgdt', 'LGDT', { ...same('it traps'), mayFail: RING_1 }),
+  sensitive('lidt', 'LIDT', { ...same('it traps'), mayFail: RING_1 }),
+  sensitive('lldt', 'LLDT', { ...same('it traps'), mayFail: RING_1 }),
+  sensitive('ltr', 'LTR', { ...same('it traps'), mayFail: RING_1 }),
+  sensitive('invlpg', 'INVLPG and WBINVD', { ...same('they trap'), mayFail: RING_1 }),
+  sensitive('clts-lmsw', 'CLTS and LMSW', { ...same('they trap'), mayFail: RING_1 }),
+];
+
+/** Every guest of this folder. */
+export const guests: readonly GuestEntry[] = [...kernels, ...seventeen, ...related];
+
+/** The guest of that name. Throws if there is none. */
+export function findGuest(name: string): GuestEntry {
+  const found = guests.find((guest) => guest.name === name);
+  if (!found) throw new Error(`no guest named ${name}; there are: ${guests.map((g) => g.name).join(', ')}`);
+  return found;
+}

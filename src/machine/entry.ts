@@ -1,0 +1,31 @@
+/** Puts the processor into the state a boot protocol prescribes. */
+import type { EntryState, RegisterName } from '../loader/image.ts';
+import { FpuState } from '../x86/fpu.ts';
+import { CR0, Seg, SystemSegment, gprNames } from '../x86/registers.ts';
+import { type CpuState, System } from '../x86/state.ts';
+
+const FLAT_LIMIT = 0xffffffff;
+const CODE = 0x00c09b00;
+const DATA = 0x00c09300;
+/** The limit and interrupt table a reset leaves (SDM vol. 3, table 9-1). */
+const RESET_LIMIT = 0xffff;
+const REAL_MODE_IDT_LIMIT = 0x3ff;
+
+export const enter = (state: CpuState, entry: EntryState): void => {
+  for (const [i, name] of gprNames.entries()) state.setGpr(i, entry.registers[name as RegisterName] ?? 0);
+  state.setSys(System.CR0, CR0.PE | CR0.ET);
+  for (const register of [System.CR2, System.CR3, System.CR4]) state.setSys(register, 0);
+  state.cpl = 0;
+  state.eflags = 2;
+  state.eip = entry.eip;
+  state.setSys(System.GDTR_BASE, entry.gdt.base);
+  state.setSys(System.GDTR_LIMIT, entry.gdt.limit);
+  state.setSys(System.IDTR_BASE, 0);
+  state.setSys(System.IDTR_LIMIT, REAL_MODE_IDT_LIMIT);
+  state.setSegment(Seg.CS, entry.codeSelector, 0, FLAT_LIMIT, CODE);
+  for (const segment of [Seg.SS, Seg.DS, Seg.ES, Seg.FS, Seg.GS])
+    state.setSegment(segment, entry.dataSelector, 0, FLAT_LIMIT, DATA);
+  state.setSegment(SystemSegment.LDTR, 0, 0, RESET_LIMIT, 0x8200);
+  state.setSegment(SystemSegment.TR, 0, 0, RESET_LIMIT, 0x8b00);
+  new FpuState(state.words).reset();
+};

@@ -1,0 +1,279 @@
+/** A whole machine: processor, devices, clock, and the technique that runs the guest. */
+import type { Decoder } from '../decoder/instruction.ts';
+import { pentium2 } from '../instructions/callouts/index.ts';
+import { BareControl } from '../interpreter/bare-control.ts';
+import { createCoreEngine } from '../interpreter/core-engine.ts';
+import type { Platform } from '../interpreter/cpu-access.ts';
+import { type Control, Processor } from '../interpreter/processor.ts';
+import { createReferenceEngine } from '../interpreter/reference-engine.ts';
+import { LoadError, type MemoryRange } from '../loader/image.ts';
+import { loadKernel } from '../loader/load.ts';
+import type { BootModule } from '../loader/image.ts';
+import { PAGE_SIZE } from '../memory/layout.ts';
+import { PhysicalMemory } from '../memory/physical.ts';
+import { MONITOR_MEMORY, Monitor, type MonitorCounters } from '../monitor/monitor.ts';
+import { techniques } from '../techniques/index.ts';
+import type { CpuState } from '../x86/state.ts';
+import { buildAcpiTables } from './acpi.ts';
+import { type MachineClock, VirtualClock, WallClock } from './clock.ts';
+import { e820Map } from './e820.ts';
+import { enter } from './entry.ts';
+import { Pc } from './pc.ts';
+import { type Statistics, collectStatistics } from './statistics.ts';
+
+export type TechniqueName = keyof typeof techniques;
+export type EngineName = 'core' | 'reference';
+
+export interface MachineOptions {
+  /** RAM in bytes: a multiple of 4 KiB, at least 2 MiB, at most 2 GiB. Default 256 MiB. */
+  readonly memory?: number;
+  readonly technique?: TechniqueName;
+  readonly engine?: EngineName;
+  /** Size of the translation cache in bytes, at least 64 KiB. Default 32 MiB. */
+  readonly cacheSize?: number;
+  /** Longest basic block in instructions, 1 to 64. */
+  readonly blockLength?: number;
+  readonly clock?: 'virtual' | 'wall';
+  /** Calendar at power-on, milliseconds since 1970; fixed by default, so that runs repeat. */
+  readonly start?: number;
+  readonly debugExit?: { readonly base: number; readonly size: number };
+  /** A byte the guest sent by COM1 (0) or COM2 (1). */
+  onSerial?(port: number, byte: number): void;
+  onDebugConsole?(byte: number): void;
+  /** What an operator should know; each message comes once. */
+  onWarning?(message: string): void;
+}
+
+/** How a run ended. */
+export type Outcome =
+  | { readonly kind: 'power-off' }
+  | { readonly kind: 'reset' }
+  /** The guest wrote to the debug exit port. */
+  | { readonly kind: 'exit'; readonly status: number }
+  /** A triple fault, or another shutdown of the processor. */
+  | { readonly kind: 'shutdown'; readonly reason: string }
+  /** HLT with interrupts disabled: nothing can wake the guest. */
+  | { readonly kind: 'halted' }
+  | { readonly kind: 'stopped' };
+
+export interface KernelImage {
+  readonly name: string;
+  readonly kernel: Uint8Array;
+  readonly append?: string;
+  readonly modules?: readonly BootModule[];
+}
+
+/** Where the ACPI tables lie, in the BIOS area. */
+const ACPI_BASE = 0xe0000;
+const BIOS_AREA = { start: 0xc0000, end: 0x100000 } as const;
+/** 1 January 2024, 12:00 UTC. */
+const DEFAULT_START = Date.UTC(2024, 0, 1, 12);
+/** Slices are short so that the host may switch to optimised code between them. */
+const SLICE = 100_000;
+/** Host milliseconds between looks at the host's own events. */
+const TURN = 10;
+
+export class MachineError extends Error {
+  override readonly name = 'MachineError';
+}
+
+const checkOptions = (options: MachineOptions): void => {
+  const memory = options.memory ?? 256 << 20;
+  if (!Number.isInteger(memory) || memory < 2 << 20 || memory > 2 ** 31 || memory % PAGE_SIZE !== 0)
+    throw new MachineError(`memory of ${memory} bytes: must be 2 MiB to 2048 MiB and whole pages`);
+  const cache = options.cacheSize ?? 32 << 20;
+  if (!Number.isInteger(cache) || cache < 64 << 10 || cache > 512 << 20)
+    throw new MachineError(`translation cache of ${cache} bytes: must be 64 KiB to 512 MiB`);
+};
+
+export class Machine {
+  readonly processor: Processor;
+  readonly pc: Pc;
+  readonly clock: MachineClock;
+  readonly memory: PhysicalMemory;
+  readonly technique: TechniqueName;
+  readonly options: MachineOptions;
+  readonly #control: Control;
+  readonly #warned = new Set<string>();
+  #outcome: Outcome | undefined;
+  #halted = false;
+  #hostTime = 0;
+  #wake: (() => void) | undefined;
+
+  /** @throws MachineError for options out of range */
+  constructor(decoder: Decoder, options: MachineOptions = {}) {
+    checkOptions(options);
+    this.options = options;
+    this.technique = options.technique ?? 'bt';
+    const technique = techniques[this.technique];
+    const ramBytes = options.memory ?? 256 << 20;
+    const monitorBytes = technique.kernelRing === null ? 0 : MONITOR_MEMORY;
+    this.memory = new PhysicalMemory(ramBytes, monitorBytes, options.cacheSize ?? 32 << 20);
+    this.processor = new Processor({
+      memory: this.memory,
+      decoder,
+      maximumBlockLength: options.blockLength ?? 32,
+      createEngine: options.engine === 'reference' ? createReferenceEngine : createCoreEngine,
+      notBuilt: (bytes, physical) => {
+        const text = Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join(' ');
+        this.#warn(`instruction ${text} at physical 0x${physical.toString(16)} is not implemented: #UD`);
+      },
+    });
+    const { processor } = this;
+    this.clock = options.clock === 'wall' ? new WallClock() : new VirtualClock(() => processor.retired);
+    const platform: Platform = {
+      model: pentium2,
+      in: (port, size) => this.pc.ports.read(port, size),
+      out: (port, size, value) => this.pc.ports.write(port, size, value),
+      ticks: () => this.clock.now(),
+      halt: () => {
+        this.#halted = true;
+        processor.stop();
+      },
+      shutdown: (reason) => this.#end({ kind: 'shutdown', reason }),
+      warn: (message) => this.#warn(message),
+      floatingPointError: () => this.pc.interrupts.irq(13).set(true),
+    };
+    this.pc = new Pc({
+      clock: this.clock,
+      ramBytes,
+      start: options.start ?? DEFAULT_START,
+      debugExit: options.debugExit ?? { base: 0xf4, size: 4 },
+      onInterruptRequest: (level) => {
+        processor.interruptRequest = level;
+      },
+      onA20: (enabled) => {
+        this.memory.a20 = enabled;
+        processor.mmu.tlb.flush(true);
+      },
+      onReset: () => this.#end({ kind: 'reset' }),
+      onPowerOff: () => this.#end({ kind: 'power-off' }),
+      onSerial: (port, byte) => options.onSerial?.(port, byte),
+      onDebugConsole: (byte) => options.onDebugConsole?.(byte),
+      onDebugExit: (status) => this.#end({ kind: 'exit', status }),
+    });
+    processor.acknowledgeInterrupt = () => this.pc.interrupts.acknowledge();
+    this.clock.onEarlier = () => processor.interrupt(this.clock.budget());
+    this.#control =
+      technique.kernelRing === null
+        ? new BareControl(processor, platform)
+        : new Monitor(processor, platform, technique);
+    processor.control = this.#control;
+    this.#installFirmware();
+  }
+
+  #installFirmware(): void {
+    this.memory.ram().fill(0xff, BIOS_AREA.start, BIOS_AREA.end);
+    this.memory.load(ACPI_BASE, buildAcpiTables({ base: ACPI_BASE }));
+  }
+  #warn(message: string): void {
+    if (this.#warned.has(message)) return;
+    this.#warned.add(message);
+    this.options.onWarning?.(message);
+  }
+  #end(outcome: Outcome): void {
+    this.#outcome ??= outcome;
+    this.processor.stop();
+  }
+
+  /** Puts a kernel into memory and the processor at its entry point. @throws LoadError */
+  load(image: KernelImage): void {
+    const ram = this.memory.ram();
+    const state = loadKernel(
+      image.kernel,
+      {
+        name: image.name,
+        ...(image.append !== undefined && { append: image.append }),
+        ...(image.modules && { modules: image.modules }),
+        e820: e820Map(this.memory.size) as readonly MemoryRange[],
+        acpiRsdp: ACPI_BASE,
+      },
+      {
+        size: this.memory.size,
+        write: (physical, bytes) => ram.set(bytes, physical),
+        fill: (physical, length, value) => ram.fill(value, physical, physical + length),
+      },
+    );
+    enter(this.cpu, state);
+    this.#control.entered();
+  }
+  /** The processor as the guest believes it to be. */
+  get cpu(): CpuState {
+    return this.#control.guestState;
+  }
+
+  /** Sends bytes to a serial port of the guest. @param port 0 for COM1 */
+  sendSerial(bytes: Iterable<number>, port = 0): void {
+    this.pc.serial[port]!.receive(bytes);
+    this.#wake?.();
+  }
+  /** Ends the run at the next instruction boundary. */
+  stop(): void {
+    this.#end({ kind: 'stopped' });
+    this.#wake?.();
+  }
+
+  /** Runs until the guest ends or `stop` is called. */
+  async run(): Promise<Outcome> {
+    let turn = performance.now();
+    const started = turn;
+    while (this.#outcome === undefined) {
+      const sleep = this.#step();
+      const now = performance.now();
+      if (sleep > 0 || now - turn >= TURN) {
+        await this.#yield(sleep);
+        turn = performance.now();
+      }
+    }
+    this.#hostTime += performance.now() - started;
+    return this.#outcome;
+  }
+  /** Executes one slice. @returns host milliseconds to sleep */
+  #step(): number {
+    const { processor, clock } = this;
+    clock.expire();
+    if (this.#halted) {
+      if (processor.interruptRequest && this.#control.interruptsEnabled()) this.#halted = false;
+      else if (!this.#control.interruptsEnabled()) {
+        this.#end({ kind: 'halted' });
+        return 0;
+      } else return clock.idle();
+    }
+    processor.run(Math.min(SLICE, clock.budget()));
+    return 0;
+  }
+  /** Lets the host's own events happen. */
+  #yield(sleep: number): Promise<void> {
+    return new Promise((resolve) => {
+      if (sleep <= 0) {
+        immediate(resolve);
+        return;
+      }
+      const timer = setTimeout(resolve, sleep);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  get monitorCounters(): MonitorCounters | null {
+    return this.#control instanceof Monitor ? this.#control.counters : null;
+  }
+  /** Everything counted so far. */
+  statistics(): Statistics {
+    return collectStatistics(this, this.#hostTime);
+  }
+}
+
+/** The host's quickest way to be called again after its pending events. */
+const immediate = (callback: () => void): void => {
+  const channel = new MessageChannel();
+  channel.port1.onmessage = () => {
+    channel.port1.close();
+    callback();
+  };
+  channel.port2.postMessage(0);
+};
+
+export { LoadError };

@@ -1,0 +1,15 @@
+import { Treatment } from '../translator/encode.ts';
+import { entersMonitor } from './sensitive.ts';
+import type { Technique } from './technique.ts';
+
+/**
+ * Naive trap-and-emulate. Only what the hardware's own interrupt table brings to the monitor gets there; the
+ * sensitive instructions that do not trap are left to do what silicon does in the wrong ring.
+ */
+export const trap: Technique = {
+  name: 'trap',
+  description: 'naive trap-and-emulate: the guest kernel has ring 1, nothing is rewritten',
+  kernelRing: 1,
+  rewrites: false,
+  treatment: (instruction) => (entersMonitor(instruction) ? Treatment.CALLOUT : Treatment.IDENT),
+};
