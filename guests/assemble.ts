@@ -55,6 +55,9 @@ async function load(overrides: Record<string, unknown>): Promise<Assembler> {
     ...overrides,
   };
   await loadKeystone(loaded);
+  if (!('_ks_asm' in loaded)) {
+    throw new Error('keystone-wasm was already loaded elsewhere in this process; its memory is out of reach');
+  }
   const module = loaded as unknown as KeystoneModule;
 
   return {

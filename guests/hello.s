@@ -116,6 +116,7 @@ tell_processor:
     xor %eax, %eax
     lar %ebx, %eax
     shr $8, %eax
+    and $0xf0ff, %eax               # the others are undefined
     call print_word
     print ", limit "
     lsl %ebx, %eax

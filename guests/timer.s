@@ -13,7 +13,7 @@ main:
     call pic_initialize
     call check_masking
     call check_in_service
-    call check_one_shot_counter
+    call check_latched_counts
     call check_periodic_ticks
     call check_no_lost_wakeups
     call check_cascade
@@ -80,7 +80,7 @@ tick_without_eoi:
     incl ticks
     ret
 
-check_one_shot_counter:
+check_latched_counts:
     out_byte PIC1 + 1, 0xff
     out_byte PIT_COMMAND, 0x34      # mode 2, low then high byte
     out_byte PIT_CHANNEL_0, 0xe8
