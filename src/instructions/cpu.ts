@@ -70,8 +70,8 @@ export interface Cpu {
   in(port: number, size: Size): number;
   out(port: number, size: Size, value: number): void;
 
-  /** Time-stamp counter, 64 bits. */
-  timestamp(): bigint;
+  /** Time-stamp counter, 64 bits, as two unsigned halves; the object is reused by the next call. */
+  timestamp(): { readonly low: number; readonly high: number };
   setTimestamp(value: bigint): void;
 
   /** To be called after CR0, CR3 or CR4 got a new value; flushes what the change makes stale. */
@@ -79,8 +79,8 @@ export interface Cpu {
   /** INVLPG. @param linear any address in the page */
   invalidatePage(linear: number): void;
   /**
-   * To be called after segment registers, CPL, VM, TF, CR0's PE MP EM TS or AM, or CR4.OSFXSR changed: other
-   * blocks may have to run now.
+   * To be called after segment registers, CPL, VM, TF, CR0's PE MP EM TS or AM, or CR4's TSD, OSFXSR or
+   * OSXMMEXCPT changed: other blocks may have to run now.
    */
   modeChanged(): void;
   /** To be called after IF became set, or the interrupt shadow ended: pending interrupts are looked at. */

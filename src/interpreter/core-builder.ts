@@ -56,6 +56,8 @@ export const CoreLocal = { RECORD: 0, BUDGET: 1, TLB: 2 } as const;
 export interface Leaving {
   /** Emits a transfer out of the handler; `depth` is the number of structures opened inside it. */
   exit(kind: Exit, depth: number): void;
+  /** On to the next record by a dispatch. */
+  advance(depth: number): void;
   /** Continue at a direct target. */
   goto(target: 0 | 1, depth: number): void;
   /** Continue at an offset in CS held in a local. */
@@ -74,6 +76,12 @@ export class CoreBuilder extends Builder {
   /** Whether something architectural has changed since the last point that may fault. */
   #changed = false;
   #name = '';
+  /** The next instruction's code follows without a dispatch. */
+  #fused = false;
+  /** The next instruction overwrites the status flags before anyone can see them. */
+  #flagsDead = false;
+  /** A fused handler has made its write. */
+  #written = false;
 
   constructor(writer: FunctionWriter, functions: CoreFunctions, leaving: Leaving) {
     super();
@@ -82,14 +90,20 @@ export class CoreBuilder extends Builder {
     this.#leaving = leaving;
   }
 
-  /** Starts a handler: its locals may be those of the handler before. */
-  begin(form: Form, name: string): void {
+  /**
+   * Starts a handler: its locals may be those of the handler before.
+   * @param options.fused another handler's code follows: a write that may have changed code must dispatch
+   */
+  begin(form: Form, name: string, { fused = false, flagsDead = false } = {}): void {
     this.form = form;
+    this.#fused = fused;
+    this.#flagsDead = flagsDead;
     this.#name = name;
     this.#used[ValType.i32] = 0;
     this.#used[ValType.i64] = 0;
     this.#depth = 0;
     this.#changed = false;
+    this.#written = false;
   }
 
   #fresh(type: ValType): number {
@@ -124,7 +138,13 @@ export class CoreBuilder extends Builder {
   #mayFault(): void {
     if (this.#changed) throw new Error(`${this.#name}: an access that may fault follows a change of state`);
   }
+  /** In a fused handler: on by a dispatch, as the write may have changed the code that follows. */
+  #dispatch(depth: number): void {
+    this.#leaving.advance(depth);
+    this.#written = true;
+  }
   #change(address?: number): void {
+    if (this.#written) throw new Error(`${this.#name}: a fused handler must end with its write`);
     if (address === undefined || address < State.RECORD || address >= State.FPU) this.#changed = true;
   }
 
@@ -229,12 +249,14 @@ export class CoreBuilder extends Builder {
     return this.#pop();
   }
   storeState(address: number, value: Input, size: Size = 4): void {
+    if (this.#flagsDead && isFlags(address)) return;
     this.#change(address);
     this.#w.i32(0);
     this.#push(value);
     this.#w.memory(stores[size], address);
   }
   storeStateWide(address: number, value: Wide): void {
+    if (this.#flagsDead && isFlags(address)) return;
     this.#change(address);
     this.#w.i32(0);
     this.#push(value);
@@ -333,7 +355,9 @@ export class CoreBuilder extends Builder {
     w.op(Op.i32Eqz);
     w.block(Op.if);
     this.#leaving.exit(Exit.FAULT, this.#depth + 1);
-    w.op(Op.end, Op.else);
+    w.op(Op.end);
+    if (this.#fused) this.#dispatch(this.#depth);
+    w.op(Op.else);
     w.get(word);
     w.get(at);
     w.op(Op.i32Add);
@@ -341,7 +365,7 @@ export class CoreBuilder extends Builder {
     w.memory(stores[size], POINTER_BIAS);
     this.#depth--;
     w.op(Op.end);
-    this.#change();
+    this.#changed = true;
   }
   locate(linear: Input, size: number): Location {
     const at = this.#local(linear);
@@ -374,6 +398,7 @@ export class CoreBuilder extends Builder {
     w.get(CoreLocal.RECORD);
     w.get(CoreLocal.BUDGET);
     w.call(this.#functions.slowCommit);
+    if (this.#fused) this.#dispatch(this.#depth + 1);
     w.op(Op.end);
   }
   copyRun(to: Value, from: Value, bytes: Value): Value {
@@ -511,6 +536,8 @@ export class CoreBuilder extends Builder {
     this.#leaving.callout(endsBlock, this.#depth);
   }
 }
+
+const isFlags = (address: number): boolean => address >= State.FLAG_RESULT && address <= State.FLAG_CARRY;
 
 /** Below this many bytes a call to the host's copy routine costs more than it saves. */
 const MINIMUM_RUN = 32;

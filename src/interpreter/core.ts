@@ -2,7 +2,7 @@
  * Generates the interpreter core: one WebAssembly module whose `run` is a loop over records with one
  * `br_table`. Hot handlers are its cases; the others are functions of their own behind a table.
  */
-import { HANDLER_COUNT, type Handler, Special, handlers } from '../instructions/handlers.ts';
+import { HANDLER_COUNT, type Handler, Special, fusions, handlers } from '../instructions/handlers.ts';
 import { RECORD_SIZE, RecordOffset } from '../instructions/record.ts';
 import { execute } from '../instructions/spec.ts';
 import {
@@ -79,6 +79,10 @@ const declare = (writer: ModuleWriter): Module => {
   };
 };
 
+/** Whether a handler sets every status flag without looking at one and cannot fault on the way. */
+const overwritesFlags = ({ spec, form }: Handler): boolean =>
+  ['add', 'sub', 'xor', 'and', 'cmp', 'test'].includes(spec.name) && form.address === 'none';
+
 /** A handler as a function (record, budget, tlb) -> status. */
 const writeOutOfLine = (module: Module, handler: Handler): number => {
   const w = new FunctionWriter(3);
@@ -88,6 +92,7 @@ const writeOutOfLine = (module: Module, handler: Handler): number => {
   };
   const leaving: Leaving = {
     exit: (kind) => leave(kind),
+    advance: () => leave(Exit.NEXT),
     goto: (target) => leave(STATUS_GOTO + target),
     gotoOffset(offset) {
       save(w, State.EIP, offset);
@@ -128,11 +133,14 @@ const writeRun = (module: Module): number => {
     w.op(opcode);
     w.set(CoreLocal.BUDGET);
   };
-  const advance = (depth: number) => {
+  const nextRecord = () => {
     w.get(CoreLocal.RECORD);
     w.i32(RECORD_SIZE);
     w.op(Op.i32Add);
     w.set(CoreLocal.RECORD);
+  };
+  const advance = (depth: number) => {
+    nextRecord();
     branch(Depth.NEXT, depth);
   };
   const repeat = (depth: number) => {
@@ -218,6 +226,7 @@ const writeRun = (module: Module): number => {
   };
   const leaving: Leaving = {
     exit: (kind, depth) => (kind === Exit.REPEAT ? repeat(depth) : exit(kind, depth)),
+    advance,
     goto,
     gotoOffset(offset, depth) {
       w.get(offset);
@@ -238,7 +247,7 @@ const writeRun = (module: Module): number => {
   };
 
   const inline = handlers.filter((h) => h.inline);
-  const cases = inline.length + 2;
+  const cases = inline.length + fusions.length + 2;
   w.block(Op.block);
   w.block(Op.loop);
   w.block(Op.block);
@@ -261,7 +270,7 @@ const writeRun = (module: Module): number => {
   w.get(CoreLocal.RECORD);
   w.memory(Op.i32Load16U, RecordOffset.HANDLER);
   w.op(Op.brTable);
-  const caseOf = new Map(inline.map((h, i) => [h.number, i + 2]));
+  const caseOf = new Map([...inline, ...fusions].map((h, i) => [h.number, i + 2]));
   w.unsigned(HANDLER_COUNT);
   for (let n = 0; n < HANDLER_COUNT; n++) w.unsigned(n < 2 ? n : (caseOf.get(n) ?? cases));
   w.unsigned(cases);
@@ -309,6 +318,15 @@ const writeRun = (module: Module): number => {
     b.begin(handler.form, handler.name);
     execute(b, handler.spec);
     if (!handler.spec.endsBlock) advance(0);
+  }
+  for (const [i, { first, second }] of fusions.entries()) {
+    startCase(inline.length + i + 2);
+    b.begin(first.form, first.name, { fused: true, flagsDead: overwritesFlags(second) });
+    execute(b, first.spec);
+    nextRecord();
+    b.begin(second.form, second.name);
+    execute(b, second.spec);
+    if (!second.spec.endsBlock) advance(0);
   }
 
   startCase(cases);

@@ -35,6 +35,7 @@ export class CpuAccess implements Cpu {
   readonly #platform: Platform;
   readonly #hooks: StateHooks;
   #timestampOffset = 0n;
+  readonly #timestamp = { low: 0, high: 0 };
 
   constructor(state: CpuState, mmu: Mmu, platform: Platform, hooks: StateHooks) {
     this.state = state;
@@ -116,8 +117,18 @@ export class CpuAccess implements Cpu {
   out(port: number, size: Size, value: number): void {
     this.#platform.out(port, size, value);
   }
-  timestamp(): bigint {
-    return BigInt(Math.floor(this.#platform.ticks())) + this.#timestampOffset;
+  timestamp(): { readonly low: number; readonly high: number } {
+    const ticks = Math.floor(this.#platform.ticks());
+    const t = this.#timestamp;
+    if (this.#timestampOffset === 0n) {
+      t.low = ticks % 2 ** 32;
+      t.high = Math.floor(ticks / 2 ** 32);
+    } else {
+      const value = BigInt.asUintN(64, BigInt(ticks) + this.#timestampOffset);
+      t.low = Number(value & 0xffffffffn);
+      t.high = Number(value >> 32n);
+    }
+    return t;
   }
   setTimestamp(value: bigint): void {
     this.#timestampOffset = value - BigInt(Math.floor(this.#platform.ticks()));

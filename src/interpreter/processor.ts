@@ -6,9 +6,9 @@ import type { Block } from '../cache/block.ts';
 import { TranslationCache } from '../cache/translation-cache.ts';
 import type { Decoder, Instruction } from '../decoder/instruction.ts';
 import type { Cpu } from '../instructions/cpu.ts';
-import { FIRST_HANDLER, findHandler, handlers } from '../instructions/handlers.ts';
+import { findHandler, handlerOf } from '../instructions/handlers.ts';
 import { CalloutDetail, RecordOperands, numberedCallouts } from '../instructions/operands.ts';
-import { RecordOffset } from '../instructions/record.ts';
+import { RECORD_SIZE, RecordOffset } from '../instructions/record.ts';
 import { PAGE_SIZE } from '../memory/layout.ts';
 import { Mmu, Watch } from '../memory/mmu.ts';
 import type { PhysicalMemory } from '../memory/physical.ts';
@@ -27,6 +27,8 @@ export interface Control {
   readonly guestState: CpuState;
   /** The guest state was set from outside, by a loader. */
   entered(): void;
+  /** The A20 gate: physical addresses pass unchanged while it is enabled, else with bit 20 clear. */
+  setA20(enabled: boolean): void;
   /** The state and memory a callout runs on. @param virtual the record asks for the guest's virtual state */
   cpu(virtual: boolean): ControlledCpu;
   /** An exception of the instruction at State.EIP. */
@@ -199,18 +201,21 @@ export class Processor {
     const block = this.#find(1, true);
     if (typeof block === 'number') return false;
     const { bytes, view } = this.memory;
-    const handler = view.getUint16(block.record + RecordOffset.HANDLER, true);
+    // The guard of a second page may be skipped: the page has just been looked at.
+    const record = block.secondPage < 0 ? block.record : block.record + RECORD_SIZE;
+    const handler = view.getUint16(record + RecordOffset.HANDLER, true);
     const isCallout = handler === calloutHandler || handler === lastCalloutHandler;
-    const virtual = isCallout && (bytes[block.record + RecordOffset.DETAIL]! & CalloutDetail.VIRTUAL) !== 0;
-    if (!virtual && handlers[handler - FIRST_HANDLER]?.form.system !== SystemBase.VIRTUAL) return false;
+    const virtual = isCallout && (bytes[record + RecordOffset.DETAIL]! & CalloutDetail.VIRTUAL) !== 0;
+    if (!virtual && handlerOf(handler)?.form.system !== SystemBase.VIRTUAL) return false;
     this.#setEipPage();
-    this.#execute(block.record);
+    this.#execute(record, 1);
     return true;
   }
 
-  #execute(record: number): void {
+  /** @param leave 1 to leave behind the first callout */
+  #execute(record: number, leave: 0 | 1 = 0): void {
     const words = this.#words;
-    words[State.LEAVE >> 2] = 0;
+    words[State.LEAVE >> 2] = leave;
     this.#running = true;
     const exit = this.engine.run(record);
     this.#running = false;

@@ -1,5 +1,5 @@
 /** The reference engine: the same records, executed by computing each body on plain numbers. */
-import { FIRST_HANDLER, Special, handlers } from '../instructions/handlers.ts';
+import { Special, handlerOf } from '../instructions/handlers.ts';
 import { RECORD_SIZE, RecordOffset } from '../instructions/record.ts';
 import { execute } from '../instructions/spec.ts';
 import { jumpCacheEntry } from '../memory/jump-cache.ts';
@@ -63,7 +63,7 @@ export const createReferenceEngine = (memory: PhysicalMemory, host: EngineHost):
 
   /** Executes one record. @returns how it left; b.departure.target tells a direct exit */
   const step = (record: number, number: number): Exit => {
-    const handler = handlers[number - FIRST_HANDLER]!;
+    const handler = handlerOf(number)!;
     b.record = record;
     b.form = handler.form;
     b.departure.target = -1;

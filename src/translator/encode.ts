@@ -110,8 +110,37 @@ const selectCallout = (name: CalloutName | string, endsBlock: boolean): Selected
   endsBlock,
 });
 
+/** The memory operand a handler addresses: of string instructions the source. */
+const addressedMemory = (i: Instruction): Memory | undefined => {
+  const meaning = meaningOf(i);
+  const isString = meaning !== undefined && 'handler' in meaning && STRINGS.has(meaning.handler);
+  return isString ? implicitSource(i, Gpr.ESI) : memoryOf(i);
+};
+
+/** What `choose` answered before, by everything its answer depends on. */
+const chosen = new Map<number, Selected | null>();
+
 /** @returns undefined where the instruction is not built, or has no such form */
 export const select = (i: Instruction, mode: number, treatment: Treatment): Selected | undefined => {
+  const memory = addressedMemory(i);
+  const address = memory === undefined ? 'none' : addressKind(i, memory, mode);
+  // Two-byte opcodes keep their low byte and a mark; ModRM's register form matters as a whole.
+  const opcode = (i.opcode & 0xff) | (i.opcode > 0xff ? 0x100 : 0);
+  const modrm = i.modrm < 0 ? 0 : i.modrm >> 6 === 3 ? i.modrm : i.modrm & 0x38;
+  const sizes = (i.operandSize >> 1) | (i.addressSize === 2 ? 4 : 0);
+  const key =
+    ((((opcode << 8) | modrm) << 3) | sizes) * 512 +
+    (ADDRESS_KINDS.indexOf(address) | (i.rep << 2) | ((mode & 3) << 4) | (treatment << 6));
+  let selected = chosen.get(key);
+  if (selected === undefined) {
+    selected = choose(i, mode, treatment) ?? null;
+    chosen.set(key, selected);
+  }
+  return selected ?? undefined;
+};
+const ADDRESS_KINDS: readonly AddressKind[] = ['none', 'base', 'index', 'segmented'];
+
+const choose = (i: Instruction, mode: number, treatment: Treatment): Selected | undefined => {
   if (i.opcode >= 0xd8 && i.opcode <= 0xdf) {
     const name = x87Handler(i.opcode, i.modrm);
     return name !== null && name in x87 ? selectCallout(name, false) : undefined;
@@ -122,12 +151,12 @@ export const select = (i: Instruction, mode: number, treatment: Treatment): Sele
   if ('callout' in meaning) return selectCallout(meaning.callout, callouts[meaning.callout].endsBlock);
   const name = meaning.handler;
   const operands = operandsOf(i, name);
-  const memory = memoryOf(i);
+  const memory = addressedMemory(i);
   const shape = shapeOf(name, operands);
   const handler = findHandler(name, {
     size: sizeOf(i, name, operands),
     shape,
-    address: shape.includes('mem') && memory ? addressKind(i, STRINGS.has(name) ? implicitSource(i, Gpr.ESI) : memory, mode) : 'none',
+    address: shape.includes('mem') && memory ? addressKind(i, memory, mode) : 'none',
     flat: (mode & Mode.FLAT) !== 0,
     system: treatment === Treatment.IN_CACHE ? SystemBase.VIRTUAL : SystemBase.PHYSICAL,
     condition: (meaning.condition ?? 0) as ConditionCode,

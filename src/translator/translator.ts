@@ -5,7 +5,7 @@
 import { Block } from '../cache/block.ts';
 import type { TranslationCache } from '../cache/translation-cache.ts';
 import type { Decoded, Decoder, Instruction } from '../decoder/instruction.ts';
-import { type Handler, Special, findHandler } from '../instructions/handlers.ts';
+import { type Handler, Special, findHandler, fusionOf } from '../instructions/handlers.ts';
 import { RECORD_SIZE } from '../instructions/record.ts';
 import { PAGE_SIZE } from '../memory/layout.ts';
 import { type PhysicalMemory, biased } from '../memory/physical.ts';
@@ -156,8 +156,13 @@ export class Translator {
       writer.immediate(record, biased(page));
       record += RECORD_SIZE;
     }
+    let fused = false;
     for (const [i, s] of scanned.entries()) {
-      writer.head(record, s.selected.handler.number, s.offset, count - i, s.length);
+      const { number } = s.selected.handler;
+      const next = scanned[i + 1];
+      const fusion: number | undefined = fused || !next ? undefined : fusionOf(number, next.selected.handler.number);
+      fused = fusion !== undefined;
+      writer.head(record, fusion ?? number, s.offset, count - i, s.length);
       if (s.instruction) {
         if (s.selected.callout >= 0) writer.callout(record, s.instruction, s.selected, s.treatment);
         else if (isDirectTransfer(s.selected.handler.spec.name)) {

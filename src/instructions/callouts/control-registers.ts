@@ -13,6 +13,7 @@ const CR0_BITS =
 const CR0_PAGING = CR0.PE | CR0.WP | CR0.PG;
 const CR0_MODE = CR0.PE | CR0.MP | CR0.EM | CR0.TS | CR0.AM;
 const CR4_PAGING = CR4.PSE | CR4.PAE | CR4.PGE;
+const CR4_MODE = CR4.TSD | CR4.OSFXSR | CR4.OSXMMEXCPT;
 /** CR3 without its reserved bits: page directory, PCD and PWT. */
 const CR3_BITS = ~0xfff | 0x18;
 
@@ -61,7 +62,7 @@ const moveToCr4 = (cpu: Cpu, value: number): void => {
   const changed = cpu.state.sys(System.CR4) ^ value;
   cpu.state.setSys(System.CR4, value);
   if (changed & CR4_PAGING) cpu.pagingChanged(true);
-  if (changed & CR4.OSFXSR) cpu.modeChanged();
+  if (changed & CR4_MODE) cpu.modeChanged();
 };
 
 /** MOV r32, CRn: `reg` is the control register, `rm` the general one. */

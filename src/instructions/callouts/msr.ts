@@ -30,7 +30,10 @@ const stored = (field: number): Register => ({
 
 const timestampCounter: Register = {
   exists: (cpu) => hasFeature(cpu, Feature.TSC),
-  read: (cpu) => cpu.timestamp(),
+  read: (cpu) => {
+    const { low, high } = cpu.timestamp();
+    return (BigInt(high) << 32n) | BigInt(low);
+  },
   // P6 processors clear the upper half whatever is written (SDM vol. 3, section 17.17).
   write: (cpu, low, high) => {
     const upper = family(cpu) === 6 ? 0n : BigInt(high >>> 0);
@@ -79,7 +82,9 @@ export const wrmsr = (cpu: Cpu): void =>
 export const rdtsc = (cpu: Cpu): void => {
   if (!hasFeature(cpu, Feature.TSC)) throw new Fault(Vector.UD);
   if (cpu.state.sys(System.CR4) & CR4.TSD) requirePrivilege(cpu);
-  setPair(cpu, cpu.timestamp());
+  const { low, high } = cpu.timestamp();
+  cpu.state.setGpr(Gpr.EAX, low);
+  cpu.state.setGpr(Gpr.EDX, high);
 };
 
 /** RDPMC: there are no performance counters, so that every counter number is invalid. */

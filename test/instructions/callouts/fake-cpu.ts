@@ -158,8 +158,8 @@ export class FakeCpu implements Cpu {
   out(port: number, size: Size, value: number): void {
     this.ports.writes.push(`${port.toString(16)}/${size}=${(value >>> 0).toString(16)}`);
   }
-  timestamp(): bigint {
-    return this.time;
+  timestamp(): { low: number; high: number } {
+    return { low: Number(this.time & 0xffffffffn), high: Number(this.time >> 32n) };
   }
   setTimestamp(value: bigint): void {
     this.time = value;
