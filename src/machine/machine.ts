@@ -71,7 +71,7 @@ const DEFAULT_START = Date.UTC(2024, 0, 1, 12);
 /** Slices are short so that the host may switch to optimised code between them. */
 const SLICE = 100_000;
 /** Host milliseconds between looks at the host's own events. */
-const TURN = 10;
+const TURN = 20;
 
 export class MachineError extends Error {
   override readonly name = 'MachineError';
@@ -134,6 +134,11 @@ export class Machine {
       warn: (message) => this.#warn(message),
       floatingPointError: () => this.pc.interrupts.irq(13).set(true),
     };
+    this.#control =
+      technique.kernelRing === null
+        ? new BareControl(processor, platform)
+        : new Monitor(processor, platform, technique);
+    processor.control = this.#control;
     this.pc = new Pc({
       clock: this.clock,
       ramBytes,
@@ -142,10 +147,7 @@ export class Machine {
       onInterruptRequest: (level) => {
         processor.interruptRequest = level;
       },
-      onA20: (enabled) => {
-        this.memory.a20 = enabled;
-        processor.mmu.tlb.flush(true);
-      },
+      onA20: (enabled) => this.#control.setA20(enabled),
       onReset: () => this.#end({ kind: 'reset' }),
       onPowerOff: () => this.#end({ kind: 'power-off' }),
       onSerial: (port, byte) => options.onSerial?.(port, byte),
@@ -154,11 +156,6 @@ export class Machine {
     });
     processor.acknowledgeInterrupt = () => this.pc.interrupts.acknowledge();
     this.clock.onEarlier = () => processor.interrupt(this.clock.budget());
-    this.#control =
-      technique.kernelRing === null
-        ? new BareControl(processor, platform)
-        : new Monitor(processor, platform, technique);
-    processor.control = this.#control;
     this.#installFirmware();
   }
 
@@ -266,14 +263,11 @@ export class Machine {
   }
 }
 
-/** The host's quickest way to be called again after its pending events. */
-const immediate = (callback: () => void): void => {
-  const channel = new MessageChannel();
-  channel.port1.onmessage = () => {
-    channel.port1.close();
-    callback();
-  };
-  channel.port2.postMessage(0);
-};
+/** The host's quickest way to be called again after its pending events: not every host has setImmediate. */
+const immediate: (callback: () => void) => void =
+  (globalThis as { setImmediate?: (callback: () => void) => void }).setImmediate ??
+  ((callback) => {
+    setTimeout(callback, 0);
+  });
 
 export { LoadError };
