@@ -67,6 +67,12 @@ export class TranslationCache {
     return this.#byLast.get(record);
   }
 
+  /** The block that starts at a record; a search, for reports. */
+  findByEntry(record: number): Block | undefined {
+    for (const block of this.#blocks.values()) if (block.record === record) return block;
+    return undefined;
+  }
+
   /** Makes room for a block, evicting the oldest. @returns the address of its first record */
   reserve(recordCount: number): number {
     const bytes = recordCount * RECORD_SIZE;

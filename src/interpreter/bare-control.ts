@@ -1,6 +1,7 @@
 /** Control without a monitor: events go through the guest's own tables, as on a bare machine. */
 import type { Instruction } from '../decoder/instruction.ts';
 import { deliverEvent, deliverException } from '../instructions/callouts/index.ts';
+import { a20Mask } from '../memory/paging.ts';
 import { Treatment } from '../translator/encode.ts';
 import { segmentMode } from '../translator/mode.ts';
 import { Flag } from '../x86/flags.ts';
@@ -34,6 +35,11 @@ export class BareControl implements Control {
     const { state, mmu } = this.#processor;
     mmu.user = state.cpl === 3;
     this.#processor.mode = segmentMode(state);
+  }
+  setA20(enabled: boolean): void {
+    const { mmu } = this.#processor;
+    mmu.addressMask = a20Mask(enabled);
+    mmu.tlb.flush(true);
   }
   cpu(): ControlledCpu {
     return this.#cpu;

@@ -10,7 +10,7 @@ import {
 } from '../memory/layout.ts';
 import { FunctionWriter, ModuleWriter, Op, ValType } from '../wasm/writer.ts';
 import { Seg } from '../x86/registers.ts';
-import { SegmentField, State, SystemBase, segmentAddress } from '../x86/state.ts';
+import { HISTORY_LENGTH, SegmentField, State, SystemBase, segmentAddress } from '../x86/state.ts';
 import { CoreBuilder, type CoreFunctions, CoreLocal, type Leaving } from './core-builder.ts';
 import { Exit } from './exits.ts';
 
@@ -248,6 +248,8 @@ const writeRun = (module: Module): number => {
 
   const inline = handlers.filter((h) => h.inline);
   const cases = inline.length + fusions.length + 2;
+  loadState(w, State.BLOCKS);
+  w.set(blocks);
   w.block(Op.block);
   w.block(Op.loop);
   w.block(Op.block);
@@ -256,7 +258,13 @@ const writeRun = (module: Module): number => {
   w.get(blocks);
   w.i32(1);
   w.op(Op.i32Add);
-  w.set(blocks);
+  w.tee(blocks);
+  w.i32(HISTORY_LENGTH - 1);
+  w.op(Op.i32And);
+  w.i32(2);
+  w.op(Op.i32Shl);
+  w.get(CoreLocal.RECORD);
+  w.memory(Op.i32Store, State.HISTORY);
   addBudget(Op.i32Sub);
   outer = -1;
   w.get(CoreLocal.BUDGET);
@@ -393,11 +401,7 @@ const writeRun = (module: Module): number => {
   w.op(Op.end, Op.end); // restart loop, exit
   save(w, State.RECORD, CoreLocal.RECORD);
   save(w, State.BUDGET, CoreLocal.BUDGET);
-  w.i32(0);
-  loadState(w, State.BLOCKS);
-  w.get(blocks);
-  w.op(Op.i32Add);
-  w.memory(Op.i32Store, State.BLOCKS);
+  save(w, State.BLOCKS, blocks);
   w.get(reason);
   return module.writer.function(signature(3), w.finish());
 };

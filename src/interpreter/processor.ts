@@ -17,7 +17,7 @@ import { Mode } from '../translator/mode.ts';
 import { type CodePlace, Translator } from '../translator/translator.ts';
 import { Fault, Vector } from '../x86/exceptions.ts';
 import { Seg } from '../x86/registers.ts';
-import { CpuState, SegmentField, State, System, SystemBase } from '../x86/state.ts';
+import { CpuState, HISTORY_LENGTH, SegmentField, State, System, SystemBase } from '../x86/state.ts';
 import type { Engine, EngineHost } from './engine.ts';
 import { Exit } from './exits.ts';
 
@@ -79,6 +79,7 @@ export class Processor {
   /** Exceptions by vector, before any delivery. */
   readonly faultCounts = new Float64Array(256);
   blocksEntered = 0;
+  #blocksCounted = 0;
   inCacheCount = 0;
   interruptsTaken = 0;
   /** Vector of the next external interrupt, from the interrupt controller. */
@@ -360,18 +361,28 @@ export class Processor {
     return callout.endsBlock ? Exit.ENTER : Exit.NEXT;
   }
 
+  /** Guest-physical addresses of the blocks entered last, the latest first; those no longer kept are left out. */
+  lastBlocks(): { readonly physical: number; readonly length: number }[] {
+    const words = this.#words;
+    const latest = words[State.BLOCKS >> 2]!;
+    return Array.from({ length: HISTORY_LENGTH }, (_, i) => {
+      const at = (latest - i) & (HISTORY_LENGTH - 1);
+      return this.cache.findByEntry(words[(State.HISTORY >> 2) + at]!);
+    }).filter((block) => block !== undefined);
+  }
+
   /** Adds what the engine counted to the totals. */
   collectCounters(): void {
     const words = this.#words;
     const { counters } = this.cache;
     const hits = words[State.LOOKUP_HITS >> 2]! >>> 0;
-    this.blocksEntered += words[State.BLOCKS >> 2]! >>> 0;
+    this.blocksEntered += (words[State.BLOCKS >> 2]! - this.#blocksCounted) >>> 0;
+    this.#blocksCounted = words[State.BLOCKS >> 2]!;
     counters.lookups += hits;
     counters.hits += hits;
     counters.jumpCacheHits += hits;
     this.inCacheCount += words[State.IN_CACHE >> 2]! >>> 0;
     words[State.IN_CACHE >> 2] = 0;
     words[State.LOOKUP_HITS >> 2] = 0;
-    words[State.BLOCKS >> 2] = 0;
   }
 }

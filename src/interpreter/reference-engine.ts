@@ -6,7 +6,7 @@ import { jumpCacheEntry } from '../memory/jump-cache.ts';
 import { JumpCacheField, PAGE_SIZE } from '../memory/layout.ts';
 import type { PhysicalMemory } from '../memory/physical.ts';
 import { Seg } from '../x86/registers.ts';
-import { SegmentField, State, SystemBase, segmentAddress } from '../x86/state.ts';
+import { HISTORY_LENGTH, SegmentField, State, SystemBase, segmentAddress } from '../x86/state.ts';
 import type { Engine, EngineHost } from './engine.ts';
 import { Exit } from './exits.ts';
 import { ReferenceBuilder } from './reference-builder.ts';
@@ -86,6 +86,7 @@ export const createReferenceEngine = (memory: PhysicalMemory, host: EngineHost):
       };
       for (;;) {
         set(State.BLOCKS, get(State.BLOCKS) + 1);
+        set(State.HISTORY + (get(State.BLOCKS) & (HISTORY_LENGTH - 1)) * 4, record);
         set(State.BUDGET, get(State.BUDGET) - remaining(record));
         if (get(State.BUDGET) < 0) return leave(Exit.BUDGET);
         let next = 0;

@@ -32,7 +32,7 @@ export const State = {
   RECORD: 0x140,
   /** Instructions left before the engine must leave, counted down a whole block at a time. */
   BUDGET: 0x144,
-  /** Blocks entered since the counter was last taken. */
+  /** Blocks entered so far, modulo 2^32. */
   BLOCKS: 0x148,
   /** Blocks found in the jump cache since the counter was last taken. */
   LOOKUP_HITS: 0x14c,
@@ -56,7 +56,12 @@ export const State = {
 
   /** x87 and later SSE state; see fpu.ts. */
   FPU: 0x200,
+  /** The first records of the blocks entered last, as a ring indexed by BLOCKS. */
+  HISTORY: 0x800,
 } as const;
+
+/** Entries of State.HISTORY; a power of two. */
+export const HISTORY_LENGTH = 16;
 
 /** Base addresses of the two system states. */
 export const SystemBase = { PHYSICAL: 0x400, VIRTUAL: 0x600 } as const;
