@@ -72,6 +72,7 @@ export class CoreBuilder extends Builder {
   readonly #leaving: Leaving;
   readonly #pool: Record<number, number[]> = { [ValType.i32]: [], [ValType.i64]: [] };
   readonly #used: Record<number, number> = { [ValType.i32]: 0, [ValType.i64]: 0 };
+  readonly #fields = new Map<RecordField, Value>();
   #depth = 0;
   /** Whether something architectural has changed since the last point that may fault. */
   #changed = false;
@@ -104,6 +105,7 @@ export class CoreBuilder extends Builder {
     this.#depth = 0;
     this.#changed = false;
     this.#written = false;
+    this.#fields.clear();
   }
 
   #fresh(type: ValType): number {
@@ -263,9 +265,14 @@ export class CoreBuilder extends Builder {
     this.#w.memory(Op.i64Store, address);
   }
   field(field: RecordField): Value {
+    const known = this.#fields.get(field);
+    if (known) return known;
     this.#w.get(CoreLocal.RECORD);
     this.#w.memory(loads[fieldWidth[field]], RecordOffset[field]);
-    return this.#pop();
+    const value = this.#pop();
+    // A record does not change while it runs; what is read on every path is read once.
+    if (this.#depth === 0) this.#fields.set(field, value);
+    return value;
   }
   loadAt(address: Value, size: Size): Value {
     this.#push(address);
@@ -284,10 +291,10 @@ export class CoreBuilder extends Builder {
     const w = this.#w;
     w.get(CoreLocal.TLB);
     w.get(linear);
-    w.i32(10);
+    w.i32(12);
     w.op(Op.i32ShrU);
-    w.i32(0x3ffffc);
-    w.op(Op.i32And, Op.i32Add);
+    w.i32(2);
+    w.op(Op.i32Shl, Op.i32Add);
     w.memory(Op.i32Load, offset);
   }
   /**
