@@ -1,10 +1,10 @@
 /** ADD to CMP, INC, DEC, NOT, NEG, TEST, multiplication and division, BCD adjustment. */
 import { Vector } from '../x86/exceptions.ts';
 import { Gpr, type Size } from '../x86/registers.ts';
-import { State } from '../x86/state.ts';
 import type { Builder, Value, Wide } from './builder.ts';
 import {
-  auxiliary, carry, flagsAdd, flagsKeepCarry, flagsLogic, flagsSub, setCarryOverflow, setResult,
+  auxiliary, carry, flagsAdd, flagsAddCarry, flagsKeepCarry, flagsLogic, flagsSub, flagsSubBorrow, setCarryOverflow,
+  setResult,
 } from './flags.ts';
 import type { OperandKind } from './form.ts';
 import type { InstructionSpec } from './spec.ts';
@@ -145,8 +145,7 @@ const decimalAdjust = (b: Builder, subtracting: boolean): void => {
   const borrow = subtracting ? b.and(low, b.ltU(old, 6)) : b.constant(0);
   const newCarry = b.or(high, borrow);
   b.setReg(Gpr.EAX, result, 1);
-  setCarryOverflow(b, newCarry, 0);
-  b.storeState(State.FLAG_CARRY, b.or(b.loadState(State.FLAG_CARRY), b.shl(low, 3)));
+  setCarryOverflow(b, newCarry, 0, low);
   setResult(b, result, 1);
 };
 
@@ -157,8 +156,7 @@ const asciiAdjust = (b: Builder, subtracting: boolean): void => {
   const changed = subtracting ? b.sub(ax, 0x106) : b.add(ax, 0x106);
   const result = b.select(need, changed, ax);
   b.setReg(Gpr.EAX, b.and(result, 0xff0f), 2);
-  setCarryOverflow(b, need, 0);
-  b.storeState(State.FLAG_CARRY, b.or(b.loadState(State.FLAG_CARRY), b.shl(need, 3)));
+  setCarryOverflow(b, need, 0, need);
   setResult(b, b.and(result, 0x0f), 1);
 };
 
@@ -172,12 +170,12 @@ export const arithmetic: readonly InstructionSpec[] = [
   binary('test', 'read', logic('and')),
   binary('adc', 'update', (b, x, y, size) => {
     const r = b.add(b.add(x, y), carry(b));
-    flagsAdd(b, x, y, r, size);
+    flagsAddCarry(b, x, y, r, size);
     return r;
   }),
   binary('sbb', 'update', (b, x, y, size) => {
     const r = b.sub(b.sub(x, y), carry(b));
-    flagsSub(b, x, y, r, size);
+    flagsSubBorrow(b, x, y, r, size);
     return r;
   }),
   unary('inc', (b, x, size) => {

@@ -1,6 +1,7 @@
 /**
- * Status flags, kept lazily as a result and a carry word (State.FLAG_RESULT, State.FLAG_CARRY). No kind of
- * the last operation has to be remembered, so reading a condition never branches.
+ * Status flags, kept lazily as a result, a sum and an addend (State.FLAG_RESULT, FLAG_SUM, FLAG_ADDEND). No kind
+ * of the last operation has to be remembered, so reading a condition never branches; and a 32-bit addition or
+ * subtraction stores what it has at hand.
  */
 import { type ConditionCode, Flag, STATUS_FLAGS } from '../x86/flags.ts';
 import type { Size } from '../x86/registers.ts';
@@ -9,75 +10,110 @@ import type { Builder, Input, Value } from './builder.ts';
 
 const RESULT_HIGH = State.FLAG_RESULT + 4;
 const AUXILIARY = 8;
+const TOP_TWO = 3 << 30;
 
 /** ZF, SF and PF from a result of `size` bytes. */
 export const setResult = (b: Builder, result: Input, size: Size): void => {
   b.storeStateWide(State.FLAG_RESULT, b.widen(b.signExtend(result, size), true));
 };
 
-/** Moves a carry vector's top bits of a narrow operation to bits 31 and 30. */
-const carryWord = (b: Builder, vector: Value, size: Size): Value =>
-  size === 4 ? vector : b.or(b.shl(vector, size === 2 ? 16 : 24), b.and(vector, AUXILIARY));
+/** Sets CF, OF and AF from carries at bits 31, 30 and 3. */
+const setCarries = (b: Builder, carries: Value): void => {
+  b.storeState(State.FLAG_SUM, b.shl(carries, 1));
+  b.storeState(State.FLAG_ADDEND, carries);
+};
+/** The carries at bits 31, 30 and 3; other bits are meaningless. */
+const carries = (b: Builder): Value => {
+  const sum = b.loadState(State.FLAG_SUM);
+  const addend = b.loadState(State.FLAG_ADDEND);
+  return addCarries(b, addend, b.sub(sum, addend), sum);
+};
 
-const addVector = (b: Builder, x: Value, y: Value, r: Value): Value =>
+/** The carry out of every bit of r = x + y (+ carry), and the borrow of r = x - y (- borrow). */
+const addCarries = (b: Builder, x: Value, y: Value, r: Value): Value =>
   b.or(b.and(x, y), b.and(b.or(x, y), b.not(r)));
-const subVector = (b: Builder, x: Value, y: Value, r: Value): Value =>
+const subCarries = (b: Builder, x: Value, y: Value, r: Value): Value =>
   b.or(b.and(b.not(x), y), b.and(b.not(b.xor(x, y)), r));
 
-/** All six flags of r = x + y (+ carry). */
-export const flagsAdd = (b: Builder, x: Value, y: Value, r: Value, size: Size): void => {
-  b.storeState(State.FLAG_CARRY, carryWord(b, addVector(b, x, y, r), size));
+/** Moves a narrow operation's top carries to bits 31 and 30. */
+const align = (b: Builder, vector: Value, size: Size): Value =>
+  size === 4 ? vector : b.or(b.shl(vector, size === 2 ? 16 : 24), b.and(vector, AUXILIARY));
+
+/** All six flags of r = x + y + carry. */
+export const flagsAddCarry = (b: Builder, x: Value, y: Value, r: Value, size: Size): void => {
+  setCarries(b, align(b, addCarries(b, x, y, r), size));
   setResult(b, r, size);
 };
-/** All six flags of r = x - y (- borrow). */
+/** All six flags of r = x - y - borrow. */
+export const flagsSubBorrow = (b: Builder, x: Value, y: Value, r: Value, size: Size): void => {
+  setCarries(b, align(b, subCarries(b, x, y, r), size));
+  setResult(b, r, size);
+};
+/** All six flags of r = x + y. */
+export const flagsAdd = (b: Builder, x: Value, y: Value, r: Value, size: Size): void => {
+  if (size !== 4) {
+    flagsAddCarry(b, x, y, r, size);
+    return;
+  }
+  b.storeState(State.FLAG_SUM, r);
+  b.storeState(State.FLAG_ADDEND, x);
+  setResult(b, r, size);
+};
+/** All six flags of r = x - y. */
 export const flagsSub = (b: Builder, x: Value, y: Value, r: Value, size: Size): void => {
-  b.storeState(State.FLAG_CARRY, carryWord(b, subVector(b, x, y, r), size));
+  if (size !== 4) {
+    flagsSubBorrow(b, x, y, r, size);
+    return;
+  }
+  b.storeState(State.FLAG_SUM, x);
+  b.storeState(State.FLAG_ADDEND, r);
   setResult(b, r, size);
 };
 /** Flags of AND, OR, XOR, TEST: CF, OF and AF clear. */
 export const flagsLogic = (b: Builder, r: Value, size: Size): void => {
-  b.storeState(State.FLAG_CARRY, 0);
+  b.storeStateWide(State.FLAG_SUM, b.wideConstant(0n));
   setResult(b, r, size);
+};
+
+/** Carries whose CF is replaced (by 0 or 1) and whose OF and AF stay. */
+const withCarry = (b: Builder, vector: Value, newCarry: Value): Value => {
+  // OF is the xor of the two top bits, so flipping both keeps it.
+  const differ = b.shrS(b.xor(vector, b.shl(newCarry, 31)), 31);
+  return b.xor(vector, b.and(differ, TOP_TWO));
 };
 
 /** INC and DEC: as addition and subtraction of one, but CF stays. */
 export const flagsKeepCarry = (
   b: Builder, x: Value, y: Value, r: Value, size: Size, subtract: boolean,
 ): void => {
-  const vector = carryWord(b, subtract ? subVector(b, x, y, r) : addVector(b, x, y, r), size);
-  // OF is the xor of the two top bits, so flipping both keeps it and replaces CF.
-  const differ = b.shrS(b.xor(vector, b.loadState(State.FLAG_CARRY)), 31);
-  b.storeState(State.FLAG_CARRY, b.xor(vector, b.and(differ, 3 << 30)));
+  const vector = align(b, subtract ? subCarries(b, x, y, r) : addCarries(b, x, y, r), size);
+  setCarries(b, withCarry(b, vector, carry(b)));
   setResult(b, r, size);
 };
 
-/** A carry word with the given CF and OF (each 0 or 1). */
-const carryOverflow = (b: Builder, carry: Value, overflow: Input): Value =>
-  b.or(b.shl(carry, 31), b.shl(b.xor(carry, overflow), 30));
+/** Carries with the given CF and OF (each 0 or 1), AF clear. */
+const carryOverflow = (b: Builder, newCarry: Value, newOverflow: Input): Value =>
+  b.or(b.shl(newCarry, 31), b.shl(b.xor(newCarry, newOverflow), 30));
 
-/** CF and OF as given, AF clear. */
-export const setCarryOverflow = (b: Builder, carry: Value, overflow: Input): void =>
-  b.storeState(State.FLAG_CARRY, carryOverflow(b, carry, overflow));
+/** CF and OF as given, AF clear or as given. */
+export const setCarryOverflow = (
+  b: Builder, newCarry: Value, newOverflow: Input, newAuxiliary: Input = 0,
+): void => setCarries(b, b.or(carryOverflow(b, newCarry, newOverflow), b.shl(newAuxiliary, 3)));
 
 /** CF and OF as given; AF, ZF, SF and PF stay (rotates). */
-export const changeCarryOverflow = (b: Builder, carry: Value, overflow: Input): void => {
-  const auxiliary = b.and(b.loadState(State.FLAG_CARRY), AUXILIARY);
-  b.storeState(State.FLAG_CARRY, b.or(carryOverflow(b, carry, overflow), auxiliary));
-};
+export const changeCarryOverflow = (b: Builder, newCarry: Value, newOverflow: Input): void =>
+  setCarries(b, b.or(carryOverflow(b, newCarry, newOverflow), b.and(carries(b), AUXILIARY)));
 
 /** CF as given (0 or 1); all other flags stay. */
-export const changeCarry = (b: Builder, carry: Value): void => {
-  const old = b.loadState(State.FLAG_CARRY);
-  const differ = b.shrS(b.xor(old, b.shl(carry, 31)), 31);
-  b.storeState(State.FLAG_CARRY, b.xor(old, b.and(differ, 3 << 30)));
-};
+export const changeCarry = (b: Builder, newCarry: Value): void =>
+  setCarries(b, withCarry(b, carries(b), newCarry));
 
-/** CF as 0 or 1. */
-export const carry = (b: Builder): Value => b.shrU(b.loadState(State.FLAG_CARRY), 31);
+/** CF as 0 or 1: a sum is below its addend when the addition carried. */
+export const carry = (b: Builder): Value => b.ltU(b.loadState(State.FLAG_SUM), b.loadState(State.FLAG_ADDEND));
 /** OF as 0 or 1. */
 export const overflow = (b: Builder): Value => {
-  const word = b.loadState(State.FLAG_CARRY);
-  return b.shrU(b.xor(word, b.shl(word, 1)), 31);
+  const vector = carries(b);
+  return b.shrU(b.xor(vector, b.shl(vector, 1)), 31);
 };
 const zero = (b: Builder): Value => b.eqz(b.loadState(State.FLAG_RESULT));
 const sign = (b: Builder): Value => b.shrU(b.loadState(RESULT_HIGH), 31);
@@ -86,12 +122,12 @@ const parity = (b: Builder): Value => {
   return b.and(b.not(b.popcnt(byte)), 1);
 };
 /** AF as 0 or 1. */
-export const auxiliary = (b: Builder): Value => b.and(b.shrU(b.loadState(State.FLAG_CARRY), 3), 1);
+export const auxiliary = (b: Builder): Value => b.and(b.shrU(carries(b), 3), 1);
 
 /** SF differs from OF. */
 const less = (b: Builder): Value => {
-  const word = b.loadState(State.FLAG_CARRY);
-  return b.shrU(b.xor(b.loadState(RESULT_HIGH), b.xor(word, b.shl(word, 1))), 31);
+  const vector = carries(b);
+  return b.shrU(b.xor(b.loadState(RESULT_HIGH), b.xor(vector, b.shl(vector, 1))), 31);
 };
 
 /** A condition code as 0 or 1 (SDM vol. 1, appendix B). */
@@ -129,8 +165,7 @@ export const setStatusFlags = (b: Builder, image: Value): void => {
   const high = b.or(b.shl(bit(Flag.SF), 31), fix);
   b.storeState(State.FLAG_RESULT, low);
   b.storeState(RESULT_HIGH, high);
-  const carries = carryOverflow(b, bit(Flag.CF), bit(Flag.OF));
-  b.storeState(State.FLAG_CARRY, b.or(carries, b.shl(bit(Flag.AF), 3)));
+  setCarryOverflow(b, bit(Flag.CF), bit(Flag.OF), bit(Flag.AF));
 };
 
 /** ZF as given (0 or 1); all other flags stay. */

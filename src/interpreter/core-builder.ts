@@ -147,7 +147,7 @@ export class CoreBuilder extends Builder {
   }
   #change(address?: number): void {
     if (this.#written) throw new Error(`${this.#name}: a fused handler must end with its write`);
-    if (address === undefined || address < State.RECORD || address >= State.FPU) this.#changed = true;
+    if (address === undefined || !isBookkeeping(address)) this.#changed = true;
   }
 
   protected binary(op: BinaryOp, a: Input, b: Input): Value {
@@ -553,7 +553,12 @@ export class CoreBuilder extends Builder {
   }
 }
 
-const isFlags = (address: number): boolean => address >= State.FLAG_RESULT && address <= State.FLAG_CARRY;
+/** State of the engine rather than of the guest. */
+const isBookkeeping = (address: number): boolean => address >= State.RECORD && address < State.FLAG_SUM;
+const isFlags = (address: number): boolean => 
+  (address >= State.FLAG_RESULT && address < State.FLAG_RESULT + 8) ||
+  address === State.FLAG_SUM ||
+  address === State.FLAG_ADDEND;
 
 /** Below this many bytes a call to the host's copy routine costs more than it saves. */
 const MINIMUM_RUN = 32;

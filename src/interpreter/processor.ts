@@ -257,7 +257,8 @@ export class Processor {
     const target = view.getInt32(record + (slot === 0 ? RecordOffset.TARGET0 : RecordOffset.TARGET1), true);
     words[State.EIP >> 2] = words[State.EIP_PAGE >> 2]! + target;
     const source = this.cache.findByExit(record);
-    if (!source) return;
+    // Without budget the target could not even be translated: it is linked the next time.
+    if (!source || words[State.BUDGET >> 2]! <= 0) return;
     const block = this.#find(words[State.BUDGET >> 2]!);
     if (typeof block === 'number' || !block.kept || !source.valid) return;
     const samePage = target >= 0 && target < PAGE_SIZE;

@@ -24,8 +24,6 @@ export const State = {
    * (bits 0-7 xor bits 32-39). A sign-extended result has equal bits 32-39, hence its own parity.
    */
   FLAG_RESULT: 0x130,
-  /** Carry word: CF = bit 31, OF = bit 31 xor bit 30, AF = bit 3; all other bits are meaningless. */
-  FLAG_CARRY: 0x138,
   /** EFLAGS bits that are neither status flags nor virtualised: TF DF NT RF AC ID. */
   FLAGS: 0x13c,
   /** Address of the record being executed; valid on exits and in slow paths. */
@@ -48,6 +46,13 @@ export const State = {
   TLB: 0x164,
   /** Nonzero while an interrupt request waits for the flag IF. */
   INTERRUPT: 0x16c,
+  /**
+   * A sum and one of its addends. The carries of that addition, of bit 31, 30 and 3, are the flags: CF is the
+   * first, OF the first xor the second, AF the third. A subtraction x - y = r is the addition r + y = x; any
+   * carries v come from the addition v + v.
+   */
+  FLAG_SUM: 0x178,
+  FLAG_ADDEND: 0x17c,
   /** BUDGET + REMAINING behind the last instruction that holds off interrupts; see Builder.shadowInterrupts. */
   SHADOW: 0x170,
   /** Nonzero asks the engine to leave at the end of the current callout. */
@@ -238,7 +243,10 @@ export class CpuState {
   statusFlags(): number {
     const low = this.words[State.FLAG_RESULT >> 2];
     const high = this.words[(State.FLAG_RESULT >> 2) + 1];
-    const carry = this.words[State.FLAG_CARRY >> 2];
+    const sum = this.words[State.FLAG_SUM >> 2];
+    const addend = this.words[State.FLAG_ADDEND >> 2];
+    const other = (sum - addend) | 0;
+    const carry = (addend & other) | ((addend | other) & ~sum);
     let f = 0;
     if (carry < 0) f |= Flag.CF;
     if ((carry ^ (carry << 1)) < 0) f |= Flag.OF;
@@ -259,7 +267,9 @@ export class CpuState {
     const of = f & Flag.OF ? 1 : 0;
     this.words[State.FLAG_RESULT >> 2] = low;
     this.words[(State.FLAG_RESULT >> 2) + 1] = (f & Flag.SF ? 1 << 31 : 0) | fix;
-    this.words[State.FLAG_CARRY >> 2] = (cf << 31) | ((cf ^ of) << 30) | (f & Flag.AF ? 8 : 0);
+    const carries = (cf << 31) | ((cf ^ of) << 30) | (f & Flag.AF ? 8 : 0);
+    this.words[State.FLAG_ADDEND >> 2] = carries;
+    this.words[State.FLAG_SUM >> 2] = carries << 1;
   }
 
   flag(mask: number): boolean {
