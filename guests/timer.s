@@ -85,6 +85,10 @@ check_latched_counts:
     out_byte PIT_COMMAND, 0x34      # mode 2, low then high byte
     out_byte PIT_CHANNEL_0, 0xe8
     out_byte PIT_CHANNEL_0, 0x03    # 1000
+1:  out_byte PIT_COMMAND, 0xe2      # read back the status of channel 0
+    inb $PIT_CHANNEL_0, %al
+    test $0x40, %al                 # null count: the new count is not in the counter yet
+    jnz 1b
     mov $50, %ecx
     xor %ebx, %ebx
 1:  out_byte PIT_COMMAND, 0         # latch channel 0

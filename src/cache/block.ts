@@ -18,7 +18,12 @@ export class Block {
   readonly kept: boolean;
 
   constructor(
-    record: number, recordCount: number, physical: number, length: number, secondPage: number, mode: number,
+    record: number,
+    recordCount: number,
+    physical: number,
+    length: number,
+    secondPage: number,
+    mode: number,
     kept: boolean,
   ) {
     this.record = record;

@@ -2,13 +2,14 @@
  * The translation cache: records in one bounded region, filled front to back and over again. The oldest
  * blocks make room for new ones. Blocks are found by guest-physical address and mode.
  */
-import { RECORD_SIZE, RecordOffset } from '../instructions/record.ts';
+
 import { Special } from '../instructions/handlers.ts';
+import { RECORD_SIZE, RecordOffset } from '../instructions/record.ts';
 import { jumpCacheEntry } from '../memory/jump-cache.ts';
 import { JumpCacheField, PAGE_SIZE } from '../memory/layout.ts';
 import { type Mmu, Watch } from '../memory/mmu.ts';
-import { type PhysicalMemory, biased } from '../memory/physical.ts';
-import { Block } from './block.ts';
+import { biased, type PhysicalMemory } from '../memory/physical.ts';
+import type { Block } from './block.ts';
 import { CodePage } from './code-page.ts';
 import { newCacheCounters } from './counters.ts';
 
@@ -28,6 +29,7 @@ export class TranslationCache {
   /** Blocks in order of allocation; `#oldest` is the index of the first that is still there. */
   #queue: Block[] = [];
   #oldest = 0;
+  #scratchBlock: Block | undefined;
   readonly #blocks = new Map<number, Block>();
   readonly #pages = new Map<number, CodePage>();
   /** Blocks by the address of their last record, which is where direct exits leave from. */
@@ -110,10 +112,20 @@ export class TranslationCache {
     this.counters.translations++;
     if (this.#seen.has(key)) this.counters.retranslations++;
     else this.#seen.add(key);
+    this.#joinPages(block);
+  }
+  /** Watches the code of the block that is now in the scratch area, so that it notices when it changes itself. */
+  insertScratch(block: Block): void {
+    if (this.#scratchBlock?.valid) this.#remove(this.#scratchBlock);
+    this.#scratchBlock = block;
+    this.#joinPages(block);
+  }
+  #joinPages(block: Block): void {
     const first = block.physical & (PAGE_SIZE - 1);
     const last = Math.min(first + block.length, PAGE_SIZE) - 1;
     this.#page(block.physical).add(block, first, last);
-    if (block.secondPage >= 0) this.#page(block.secondPage).add(block, 0, first + block.length - PAGE_SIZE - 1);
+    if (block.secondPage >= 0)
+      this.#page(block.secondPage).add(block, 0, first + block.length - PAGE_SIZE - 1);
   }
   #page(physical: number): CodePage {
     const number = Math.floor(physical / PAGE_SIZE);
@@ -159,10 +171,11 @@ export class TranslationCache {
     for (let i = page.blocks.length - 1; i >= 0; i--) {
       const block = page.blocks[i];
       if (block === undefined) continue;
-      const inFirst = block.physical - (block.physical & (PAGE_SIZE - 1)) === pageStart;
-      const start = inFirst ? block.physical & (PAGE_SIZE - 1) : 0;
-      const end = inFirst ? start + block.length : (block.physical & (PAGE_SIZE - 1)) + block.length - PAGE_SIZE;
-      if (start <= last && first < end) this.invalidate(block);
+      // One page may be both of a block's, where two linear pages lead to it.
+      const start = block.physical & (PAGE_SIZE - 1);
+      const end = start + block.length;
+      const inFirst = block.physical - start === pageStart && start <= last && first < end;
+      if (inFirst || (block.secondPage === pageStart && first < end - PAGE_SIZE)) this.invalidate(block);
     }
   }
 
@@ -189,7 +202,8 @@ export class TranslationCache {
     }
     block.outgoing.fill(undefined);
     const entry = jumpCacheEntry(biased(this.#memory.hostAddress(block.physical)));
-    if (words[(entry + JumpCacheField.RECORD) >> 2] === block.record) words[(entry + JumpCacheField.ADDRESS) >> 2] = 0;
+    if (words[(entry + JumpCacheField.RECORD) >> 2] === block.record)
+      words[(entry + JumpCacheField.ADDRESS) >> 2] = 0;
     this.#leavePage(block, block.physical);
     if (block.secondPage >= 0) this.#leavePage(block, block.secondPage);
   }
@@ -216,6 +230,7 @@ export class TranslationCache {
   /** Empties the cache; not to be called while the engine runs. */
   flush(): void {
     for (const block of [...this.#blocks.values()]) this.#remove(block);
+    if (this.#scratchBlock?.valid) this.#remove(this.#scratchBlock);
     this.#queue = [];
     this.#oldest = 0;
     this.#cursor = this.#start;

@@ -3,7 +3,15 @@ import { Vector } from '../x86/exceptions.ts';
 import { Gpr, type Size } from '../x86/registers.ts';
 import type { Builder, Value, Wide } from './builder.ts';
 import {
-  auxiliary, carry, flagsAdd, flagsAddCarry, flagsKeepCarry, flagsLogic, flagsSub, flagsSubBorrow, setCarryOverflow,
+  auxiliary,
+  carry,
+  flagsAdd,
+  flagsAddCarry,
+  flagsKeepCarry,
+  flagsLogic,
+  flagsSub,
+  flagsSubBorrow,
+  setCarryOverflow,
   setResult,
 } from './flags.ts';
 import type { OperandKind } from './form.ts';
@@ -12,14 +20,23 @@ import type { InstructionSpec } from './spec.ts';
 export const allSizes: readonly Size[] = [1, 2, 4];
 const wordSizes: readonly Size[] = [2, 4];
 const binaryShapes: readonly OperandKind[][] = [
-  ['reg', 'reg'], ['reg', 'imm'], ['reg', 'mem'], ['mem', 'reg'], ['mem', 'imm'],
+  ['reg', 'reg'],
+  ['reg', 'imm'],
+  ['reg', 'mem'],
+  ['mem', 'reg'],
+  ['mem', 'imm'],
 ];
 const unaryShapes: readonly OperandKind[][] = [['reg'], ['mem']];
 
 const binary = (
-  name: string, use: 'update' | 'read', compute: (b: Builder, x: Value, y: Value, size: Size) => Value,
+  name: string,
+  use: 'update' | 'read',
+  compute: (b: Builder, x: Value, y: Value, size: Size) => Value,
 ): InstructionSpec => ({
-  name, sizes: allSizes, shapes: binaryShapes, hot: true,
+  name,
+  sizes: allSizes,
+  shapes: binaryShapes,
+  hot: true,
   operands: [{ use }, { use: 'read' }],
   body(b, x, y) {
     const r = compute(b, x, y, b.form.size);
@@ -44,7 +61,11 @@ const logic = (op: 'and' | 'or' | 'xor') => (b: Builder, x: Value, y: Value, siz
 };
 
 const unary = (name: string, compute: (b: Builder, x: Value, size: Size) => Value): InstructionSpec => ({
-  name, sizes: allSizes, shapes: unaryShapes, operands: [{ use: 'update' }], hot: true,
+  name,
+  sizes: allSizes,
+  shapes: unaryShapes,
+  operands: [{ use: 'update' }],
+  hot: true,
   body: (b, x) => compute(b, x, b.form.size),
 });
 
@@ -56,7 +77,10 @@ const multiplyFlags = (b: Builder, low: Value, significant: Value, size: Size) =
 
 /** MUL and IMUL of AL, AX or EAX into AX, DX:AX or EDX:EAX. */
 const multiply = (name: string, signed: boolean): InstructionSpec => ({
-  name, sizes: allSizes, shapes: unaryShapes, operands: [{ use: 'read' }],
+  name,
+  sizes: allSizes,
+  shapes: unaryShapes,
+  operands: [{ use: 'read' }],
   body(b, source) {
     const { size } = b.form;
     const accumulator = b.reg(Gpr.EAX, size);
@@ -105,7 +129,10 @@ const dividend = (b: Builder, size: Size, signed: boolean): Wide => {
 
 /** DIV and IDIV: #DE when the divisor is zero or the quotient does not fit. */
 const divide = (name: string, signed: boolean): InstructionSpec => ({
-  name, sizes: allSizes, shapes: unaryShapes, operands: [{ use: 'read' }],
+  name,
+  sizes: allSizes,
+  shapes: unaryShapes,
+  operands: [{ use: 'read' }],
   body(b, source) {
     const { size } = b.form;
     b.if(b.eqz(source), () => b.raise(Vector.DE));
@@ -130,7 +157,11 @@ const divide = (name: string, signed: boolean): InstructionSpec => ({
 });
 
 const adjust = (name: string, body: (b: Builder) => void): InstructionSpec => ({
-  name, sizes: [1], shapes: [[]], operands: [], body,
+  name,
+  sizes: [1],
+  shapes: [[]],
+  operands: [],
+  body,
 });
 
 /** DAA and DAS (SDM vol. 2). */
@@ -197,12 +228,24 @@ export const arithmetic: readonly InstructionSpec[] = [
   multiply('mul', false),
   multiply('imul', true),
   {
-    name: 'imul2', sizes: wordSizes, shapes: [['reg', 'reg'], ['reg', 'mem']], hot: true,
+    name: 'imul2',
+    sizes: wordSizes,
+    shapes: [
+      ['reg', 'reg'],
+      ['reg', 'mem'],
+    ],
+    hot: true,
     operands: [{ use: 'update' }, { use: 'read' }],
     body: multiplyTruncated,
   },
   {
-    name: 'imul3', sizes: wordSizes, shapes: [['reg', 'reg', 'imm'], ['reg', 'mem', 'imm']], hot: true,
+    name: 'imul3',
+    sizes: wordSizes,
+    shapes: [
+      ['reg', 'reg', 'imm'],
+      ['reg', 'mem', 'imm'],
+    ],
+    hot: true,
     operands: [{ use: 'write' }, { use: 'read' }, { use: 'read' }],
     body: (b, _destination, x, y) => multiplyTruncated(b, x, y),
   },
@@ -213,7 +256,10 @@ export const arithmetic: readonly InstructionSpec[] = [
   adjust('aaa', (b) => asciiAdjust(b, false)),
   adjust('aas', (b) => asciiAdjust(b, true)),
   {
-    name: 'aam', sizes: [1], shapes: [['imm']], operands: [{ use: 'read' }],
+    name: 'aam',
+    sizes: [1],
+    shapes: [['imm']],
+    operands: [{ use: 'read' }],
     body(b, base) {
       b.if(b.eqz(base), () => b.raise(Vector.DE));
       const al = b.reg(Gpr.EAX, 1);
@@ -223,7 +269,10 @@ export const arithmetic: readonly InstructionSpec[] = [
     },
   },
   {
-    name: 'aad', sizes: [1], shapes: [['imm']], operands: [{ use: 'read' }],
+    name: 'aad',
+    sizes: [1],
+    shapes: [['imm']],
+    operands: [{ use: 'read' }],
     body(b, base) {
       const ax = b.reg(Gpr.EAX, 2);
       const low = b.and(b.add(b.mul(b.shrU(ax, 8), base), ax), 0xff);

@@ -15,7 +15,13 @@ const bitTest = (name: string, change: Change): InstructionSpec[] => {
   };
   return [
     {
-      name, sizes: [2, 4], shapes: [['reg', 'reg'], ['reg', 'imm'], ['mem', 'imm']],
+      name,
+      sizes: [2, 4],
+      shapes: [
+        ['reg', 'reg'],
+        ['reg', 'imm'],
+        ['mem', 'imm'],
+      ],
       operands: [{ use: access }, { use: 'read' }],
       body(b, value, index) {
         const result = apply(b, value, index);
@@ -24,7 +30,9 @@ const bitTest = (name: string, change: Change): InstructionSpec[] => {
     },
     {
       // The bit string form: a register index reaches beyond the addressed word, in both directions.
-      name: `${name}.string`, sizes: [2, 4], shapes: [['mem', 'reg']],
+      name: `${name}.string`,
+      sizes: [2, 4],
+      shapes: [['mem', 'reg']],
       operands: [{ use: 'none' }, { use: 'read' }],
       body(b, _memory, index) {
         const { size } = b.form;
@@ -44,7 +52,13 @@ const bitTest = (name: string, change: Change): InstructionSpec[] => {
 
 /** BSF and BSR: a zero source sets ZF and leaves the destination alone. */
 const bitScan = (name: string, scan: (b: Builder, source: Value) => Value): InstructionSpec => ({
-  name, sizes: [2, 4], shapes: [['reg', 'reg'], ['reg', 'mem']], hot: true,
+  name,
+  sizes: [2, 4],
+  shapes: [
+    ['reg', 'reg'],
+    ['reg', 'mem'],
+  ],
+  hot: true,
   operands: [{ use: 'update' }, { use: 'read' }],
   body(b, old, source) {
     const isZero = b.eqz(source);

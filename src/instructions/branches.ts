@@ -4,8 +4,8 @@ import { Gpr, Seg } from '../x86/registers.ts';
 import { SegmentField, State, SystemBase, segmentAddress } from '../x86/state.ts';
 import type { Builder, Value } from './builder.ts';
 import { condition } from './flags.ts';
-import { peek, push, release } from './stack.ts';
 import type { InstructionSpec } from './spec.ts';
+import { peek, push, release } from './stack.ts';
 
 /** Offset in CS of a direct target, wrapped to the operand size. */
 const targetOffset = (b: Builder, target: 0 | 1): Value => {
@@ -31,7 +31,11 @@ const transfer = (b: Builder, target: 0 | 1): void => {
 const takeIf = (b: Builder, taken: Value, before: () => void = () => {}): void => {
   if (!b.form.flat) b.if(taken, () => void checkTarget(b, targetOffset(b, 0)));
   before();
-  b.if(taken, () => transfer(b, 0), () => transfer(b, 1));
+  b.if(
+    taken,
+    () => transfer(b, 0),
+    () => transfer(b, 1),
+  );
 };
 
 const sizes = [2, 4] as const;
@@ -39,7 +43,12 @@ const flat = { flat: true } as const;
 
 /** LOOP, LOOPE, LOOPNE: the count register's width is the address size. */
 const loop = (name: string, also: (b: Builder) => Value | null): InstructionSpec => ({
-  name, sizes, shapes: [[]], variants: { flat: true, addressSizes: [2, 4] }, operands: [], endsBlock: true,
+  name,
+  sizes,
+  shapes: [[]],
+  variants: { flat: true, addressSizes: [2, 4] },
+  operands: [],
+  endsBlock: true,
   body(b) {
     const width = b.form.addressSize;
     const count = b.sub(b.reg(Gpr.ECX), 1);
@@ -51,14 +60,25 @@ const loop = (name: string, also: (b: Builder) => Value | null): InstructionSpec
 
 export const branches: readonly InstructionSpec[] = [
   {
-    name: 'jmp', sizes, shapes: [[]], variants: flat, operands: [], hot: true, endsBlock: true,
+    name: 'jmp',
+    sizes,
+    shapes: [[]],
+    variants: flat,
+    operands: [],
+    hot: true,
+    endsBlock: true,
     body(b) {
       if (!b.form.flat) checkTarget(b, targetOffset(b, 0));
       transfer(b, 0);
     },
   },
   {
-    name: 'j', sizes, shapes: [[]], variants: { flat: true, conditions: true }, operands: [], hot: true,
+    name: 'j',
+    sizes,
+    shapes: [[]],
+    variants: { flat: true, conditions: true },
+    operands: [],
+    hot: true,
     endsBlock: true,
     body: (b) => takeIf(b, condition(b, b.form.condition)),
   },
@@ -66,12 +86,22 @@ export const branches: readonly InstructionSpec[] = [
   loop('loope', (b) => condition(b, 4)),
   loop('loopne', (b) => condition(b, 5)),
   {
-    name: 'jcxz', sizes, shapes: [[]], variants: { flat: true, addressSizes: [2, 4] }, operands: [],
+    name: 'jcxz',
+    sizes,
+    shapes: [[]],
+    variants: { flat: true, addressSizes: [2, 4] },
+    operands: [],
     endsBlock: true,
     body: (b) => takeIf(b, b.eqz(b.zeroExtend(b.reg(Gpr.ECX), b.form.addressSize))),
   },
   {
-    name: 'call', sizes, shapes: [[]], variants: flat, operands: [], hot: true, endsBlock: true,
+    name: 'call',
+    sizes,
+    shapes: [[]],
+    variants: flat,
+    operands: [],
+    hot: true,
+    endsBlock: true,
     body(b) {
       if (!b.form.flat) checkTarget(b, targetOffset(b, 0));
       push(b, b.zeroExtend(b.nextOffset(), b.form.size), b.form.size);
@@ -79,12 +109,22 @@ export const branches: readonly InstructionSpec[] = [
     },
   },
   {
-    name: 'jmp.indirect', sizes, shapes: [['reg'], ['mem']], variants: flat, operands: [{ use: 'read' }], hot: true,
+    name: 'jmp.indirect',
+    sizes,
+    shapes: [['reg'], ['mem']],
+    variants: flat,
+    operands: [{ use: 'read' }],
+    hot: true,
     endsBlock: true,
     body: (b, target) => b.gotoOffset(checkTarget(b, target)),
   },
   {
-    name: 'call.indirect', sizes, shapes: [['reg'], ['mem']], variants: flat, operands: [{ use: 'read' }], hot: true,
+    name: 'call.indirect',
+    sizes,
+    shapes: [['reg'], ['mem']],
+    variants: flat,
+    operands: [{ use: 'read' }],
+    hot: true,
     endsBlock: true,
     body(b, target) {
       checkTarget(b, target);
@@ -93,7 +133,13 @@ export const branches: readonly InstructionSpec[] = [
     },
   },
   {
-    name: 'ret', sizes, shapes: [['imm']], variants: flat, operands: [{ use: 'none' }], hot: true, endsBlock: true,
+    name: 'ret',
+    sizes,
+    shapes: [['imm']],
+    variants: flat,
+    operands: [{ use: 'none' }],
+    hot: true,
+    endsBlock: true,
     body(b) {
       const target = checkTarget(b, peek(b, b.form.size));
       release(b, b.add(b.immediate(), b.form.size));
@@ -102,7 +148,13 @@ export const branches: readonly InstructionSpec[] = [
   },
   // A block that ended for another reason than a transfer: its length limit or its page.
   {
-    name: 'continue', sizes: [4], shapes: [[]], variants: flat, operands: [], hot: true, endsBlock: true,
+    name: 'continue',
+    sizes: [4],
+    shapes: [[]],
+    variants: flat,
+    operands: [],
+    hot: true,
+    endsBlock: true,
     body: (b) => transfer(b, 1),
   },
 ];

@@ -38,12 +38,43 @@ export interface Variable {
 }
 
 export type BinaryOp =
-  | 'add' | 'sub' | 'mul' | 'and' | 'or' | 'xor' | 'shl' | 'shrU' | 'shrS' | 'rotl' | 'rotr'
-  | 'divU' | 'divS' | 'remU' | 'remS'
-  | 'eq' | 'ne' | 'ltU' | 'ltS' | 'leU' | 'gtU' | 'geU';
+  | 'add'
+  | 'sub'
+  | 'mul'
+  | 'and'
+  | 'or'
+  | 'xor'
+  | 'shl'
+  | 'shrU'
+  | 'shrS'
+  | 'rotl'
+  | 'rotr'
+  | 'divU'
+  | 'divS'
+  | 'remU'
+  | 'remS'
+  | 'eq'
+  | 'ne'
+  | 'ltU'
+  | 'ltS'
+  | 'leU'
+  | 'gtU'
+  | 'geU';
 export type UnaryOp = 'eqz' | 'clz' | 'ctz' | 'popcnt' | 'extend8' | 'extend16';
 export type WideOp =
-  | 'add' | 'sub' | 'mul' | 'and' | 'or' | 'xor' | 'shl' | 'shrU' | 'shrS' | 'divU' | 'remU' | 'divS' | 'remS';
+  | 'add'
+  | 'sub'
+  | 'mul'
+  | 'and'
+  | 'or'
+  | 'xor'
+  | 'shl'
+  | 'shrU'
+  | 'shrS'
+  | 'divU'
+  | 'remU'
+  | 'divS'
+  | 'remS';
 export type WideTest = 'eq' | 'ne' | 'ltU' | 'ltS';
 
 /** Whether a memory access reads, writes, or reads and then writes. */
@@ -123,50 +154,134 @@ export abstract class Builder {
 
   // ---- arithmetic ------------------------------------------------------------------------------------
 
-  add(a: Input, b: Input) { return this.binary('add', a, b); }
-  sub(a: Input, b: Input) { return this.binary('sub', a, b); }
-  mul(a: Input, b: Input) { return this.binary('mul', a, b); }
-  and(a: Input, b: Input) { return this.binary('and', a, b); }
-  or(a: Input, b: Input) { return this.binary('or', a, b); }
-  xor(a: Input, b: Input) { return this.binary('xor', a, b); }
-  not(a: Input) { return this.binary('xor', a, -1); }
-  shl(a: Input, b: Input) { return this.binary('shl', a, b); }
-  shrU(a: Input, b: Input) { return this.binary('shrU', a, b); }
-  shrS(a: Input, b: Input) { return this.binary('shrS', a, b); }
-  rotl(a: Input, b: Input) { return this.binary('rotl', a, b); }
-  rotr(a: Input, b: Input) { return this.binary('rotr', a, b); }
-  divU(a: Input, b: Input) { return this.binary('divU', a, b); }
-  remU(a: Input, b: Input) { return this.binary('remU', a, b); }
-  divS(a: Input, b: Input) { return this.binary('divS', a, b); }
-  remS(a: Input, b: Input) { return this.binary('remS', a, b); }
+  add(a: Input, b: Input) {
+    return this.binary('add', a, b);
+  }
+  sub(a: Input, b: Input) {
+    return this.binary('sub', a, b);
+  }
+  mul(a: Input, b: Input) {
+    return this.binary('mul', a, b);
+  }
+  and(a: Input, b: Input) {
+    return this.binary('and', a, b);
+  }
+  or(a: Input, b: Input) {
+    return this.binary('or', a, b);
+  }
+  xor(a: Input, b: Input) {
+    return this.binary('xor', a, b);
+  }
+  not(a: Input) {
+    return this.binary('xor', a, -1);
+  }
+  shl(a: Input, b: Input) {
+    return this.binary('shl', a, b);
+  }
+  shrU(a: Input, b: Input) {
+    return this.binary('shrU', a, b);
+  }
+  shrS(a: Input, b: Input) {
+    return this.binary('shrS', a, b);
+  }
+  rotl(a: Input, b: Input) {
+    return this.binary('rotl', a, b);
+  }
+  rotr(a: Input, b: Input) {
+    return this.binary('rotr', a, b);
+  }
+  divU(a: Input, b: Input) {
+    return this.binary('divU', a, b);
+  }
+  remU(a: Input, b: Input) {
+    return this.binary('remU', a, b);
+  }
+  divS(a: Input, b: Input) {
+    return this.binary('divS', a, b);
+  }
+  remS(a: Input, b: Input) {
+    return this.binary('remS', a, b);
+  }
   /** Comparisons give 1 or 0. */
-  eq(a: Input, b: Input) { return this.binary('eq', a, b); }
-  ne(a: Input, b: Input) { return this.binary('ne', a, b); }
-  ltU(a: Input, b: Input) { return this.binary('ltU', a, b); }
-  ltS(a: Input, b: Input) { return this.binary('ltS', a, b); }
-  leU(a: Input, b: Input) { return this.binary('leU', a, b); }
-  gtU(a: Input, b: Input) { return this.binary('gtU', a, b); }
-  geU(a: Input, b: Input) { return this.binary('geU', a, b); }
-  eqz(a: Input) { return this.unary('eqz', a); }
-  clz(a: Input) { return this.unary('clz', a); }
-  ctz(a: Input) { return this.unary('ctz', a); }
-  popcnt(a: Input) { return this.unary('popcnt', a); }
-  wideAdd(a: Wide, b: Wide) { return this.wideBinary('add', a, b); }
-  wideSub(a: Wide, b: Wide) { return this.wideBinary('sub', a, b); }
-  wideMul(a: Wide, b: Wide) { return this.wideBinary('mul', a, b); }
-  wideOr(a: Wide, b: Wide) { return this.wideBinary('or', a, b); }
-  wideShl(a: Wide, b: Wide) { return this.wideBinary('shl', a, b); }
-  wideShrU(a: Wide, b: Wide) { return this.wideBinary('shrU', a, b); }
-  wideShrS(a: Wide, b: Wide) { return this.wideBinary('shrS', a, b); }
-  wideDivU(a: Wide, b: Wide) { return this.wideBinary('divU', a, b); }
-  wideRemU(a: Wide, b: Wide) { return this.wideBinary('remU', a, b); }
-  wideDivS(a: Wide, b: Wide) { return this.wideBinary('divS', a, b); }
-  wideRemS(a: Wide, b: Wide) { return this.wideBinary('remS', a, b); }
-  wideEq(a: Wide, b: Wide) { return this.wideTest('eq', a, b); }
-  wideNe(a: Wide, b: Wide) { return this.wideTest('ne', a, b); }
-  wideLtU(a: Wide, b: Wide) { return this.wideTest('ltU', a, b); }
+  eq(a: Input, b: Input) {
+    return this.binary('eq', a, b);
+  }
+  ne(a: Input, b: Input) {
+    return this.binary('ne', a, b);
+  }
+  ltU(a: Input, b: Input) {
+    return this.binary('ltU', a, b);
+  }
+  ltS(a: Input, b: Input) {
+    return this.binary('ltS', a, b);
+  }
+  leU(a: Input, b: Input) {
+    return this.binary('leU', a, b);
+  }
+  gtU(a: Input, b: Input) {
+    return this.binary('gtU', a, b);
+  }
+  geU(a: Input, b: Input) {
+    return this.binary('geU', a, b);
+  }
+  eqz(a: Input) {
+    return this.unary('eqz', a);
+  }
+  clz(a: Input) {
+    return this.unary('clz', a);
+  }
+  ctz(a: Input) {
+    return this.unary('ctz', a);
+  }
+  popcnt(a: Input) {
+    return this.unary('popcnt', a);
+  }
+  wideAdd(a: Wide, b: Wide) {
+    return this.wideBinary('add', a, b);
+  }
+  wideSub(a: Wide, b: Wide) {
+    return this.wideBinary('sub', a, b);
+  }
+  wideMul(a: Wide, b: Wide) {
+    return this.wideBinary('mul', a, b);
+  }
+  wideOr(a: Wide, b: Wide) {
+    return this.wideBinary('or', a, b);
+  }
+  wideShl(a: Wide, b: Wide) {
+    return this.wideBinary('shl', a, b);
+  }
+  wideShrU(a: Wide, b: Wide) {
+    return this.wideBinary('shrU', a, b);
+  }
+  wideShrS(a: Wide, b: Wide) {
+    return this.wideBinary('shrS', a, b);
+  }
+  wideDivU(a: Wide, b: Wide) {
+    return this.wideBinary('divU', a, b);
+  }
+  wideRemU(a: Wide, b: Wide) {
+    return this.wideBinary('remU', a, b);
+  }
+  wideDivS(a: Wide, b: Wide) {
+    return this.wideBinary('divS', a, b);
+  }
+  wideRemS(a: Wide, b: Wide) {
+    return this.wideBinary('remS', a, b);
+  }
+  wideEq(a: Wide, b: Wide) {
+    return this.wideTest('eq', a, b);
+  }
+  wideNe(a: Wide, b: Wide) {
+    return this.wideTest('ne', a, b);
+  }
+  wideLtU(a: Wide, b: Wide) {
+    return this.wideTest('ltU', a, b);
+  }
   /** The high half of a 64-bit value. */
-  high(a: Wide) { return this.narrow(this.wideShrU(a, this.wideConstant(32n))); }
+  high(a: Wide) {
+    return this.narrow(this.wideShrU(a, this.wideConstant(32n)));
+  }
 
   /** Zero-extends the low `size` bytes. */
   zeroExtend(a: Input, size: Size): Value {

@@ -84,7 +84,12 @@ const withCarry = (b: Builder, vector: Value, newCarry: Value): Value => {
 
 /** INC and DEC: as addition and subtraction of one, but CF stays. */
 export const flagsKeepCarry = (
-  b: Builder, x: Value, y: Value, r: Value, size: Size, subtract: boolean,
+  b: Builder,
+  x: Value,
+  y: Value,
+  r: Value,
+  size: Size,
+  subtract: boolean,
 ): void => {
   const vector = align(b, subtract ? subCarries(b, x, y, r) : addCarries(b, x, y, r), size);
   setCarries(b, withCarry(b, vector, carry(b)));
@@ -97,7 +102,10 @@ const carryOverflow = (b: Builder, newCarry: Value, newOverflow: Input): Value =
 
 /** CF and OF as given, AF clear or as given. */
 export const setCarryOverflow = (
-  b: Builder, newCarry: Value, newOverflow: Input, newAuxiliary: Input = 0,
+  b: Builder,
+  newCarry: Value,
+  newOverflow: Input,
+  newAuxiliary: Input = 0,
 ): void => setCarries(b, b.or(carryOverflow(b, newCarry, newOverflow), b.shl(newAuxiliary, 3)));
 
 /** CF and OF as given; AF, ZF, SF and PF stay (rotates). */
@@ -109,7 +117,8 @@ export const changeCarry = (b: Builder, newCarry: Value): void =>
   setCarries(b, withCarry(b, carries(b), newCarry));
 
 /** CF as 0 or 1: a sum is below its addend when the addition carried. */
-export const carry = (b: Builder): Value => b.ltU(b.loadState(State.FLAG_SUM), b.loadState(State.FLAG_ADDEND));
+export const carry = (b: Builder): Value =>
+  b.ltU(b.loadState(State.FLAG_SUM), b.loadState(State.FLAG_ADDEND));
 /** OF as 0 or 1. */
 export const overflow = (b: Builder): Value => {
   const vector = carries(b);
@@ -134,14 +143,22 @@ const less = (b: Builder): Value => {
 export const condition = (b: Builder, code: ConditionCode): Value => {
   const positive = (): Value => {
     switch (code >> 1) {
-      case 0: return overflow(b);
-      case 1: return carry(b);
-      case 2: return zero(b);
-      case 3: return b.or(carry(b), zero(b));
-      case 4: return sign(b);
-      case 5: return parity(b);
-      case 6: return less(b);
-      default: return b.or(less(b), zero(b));
+      case 0:
+        return overflow(b);
+      case 1:
+        return carry(b);
+      case 2:
+        return zero(b);
+      case 3:
+        return b.or(carry(b), zero(b));
+      case 4:
+        return sign(b);
+      case 5:
+        return parity(b);
+      case 6:
+        return less(b);
+      default:
+        return b.or(less(b), zero(b));
     }
   };
   return code & 1 ? b.eqz(positive()) : positive();

@@ -1,8 +1,9 @@
 /** All handlers: each instruction in each of its forms, numbered. Records refer to them by number. */
+
+import { Vector } from '../x86/exceptions.ts';
 import type { ConditionCode } from '../x86/flags.ts';
 import type { Size } from '../x86/registers.ts';
 import { SystemBase } from '../x86/state.ts';
-import { Vector } from '../x86/exceptions.ts';
 import { arithmetic } from './arithmetic.ts';
 import { bits } from './bits.ts';
 import { branches } from './branches.ts';
@@ -25,26 +26,48 @@ export interface Handler {
 /** What ends or interrupts a block without being an instruction of the guest. */
 const synthetic: readonly InstructionSpec[] = [
   {
-    name: 'callout', sizes: [4], shapes: [[]], operands: [], hot: true,
+    name: 'callout',
+    sizes: [4],
+    shapes: [[]],
+    operands: [],
+    hot: true,
     body: (b) => b.callout(false),
   },
   {
-    name: 'callout.end', sizes: [4], shapes: [[]], operands: [], hot: true, endsBlock: true,
+    name: 'callout.end',
+    sizes: [4],
+    shapes: [[]],
+    operands: [],
+    hot: true,
+    endsBlock: true,
     body: (b) => b.callout(true),
   },
   {
-    name: 'undefined', sizes: [4], shapes: [[]], operands: [],
+    name: 'undefined',
+    sizes: [4],
+    shapes: [[]],
+    operands: [],
     body: (b) => b.raise(Vector.UD),
   },
   {
     // An instruction whose fetch faults, at its place in a block: #GP(0) for more than 15 bytes.
-    name: 'too.long', sizes: [4], shapes: [[]], operands: [],
+    name: 'too.long',
+    sizes: [4],
+    shapes: [[]],
+    operands: [],
     body: (b) => b.raise(Vector.GP, 0),
   },
 ];
 
 const specs: readonly InstructionSpec[] = [
-  ...arithmetic, ...moves, ...shifts, ...bits, ...stack, ...branches, ...strings, ...synthetic,
+  ...arithmetic,
+  ...moves,
+  ...shifts,
+  ...bits,
+  ...stack,
+  ...branches,
+  ...strings,
+  ...synthetic,
 ];
 
 /** Handlers the engines know by themselves: they are not described by a body. */
@@ -77,7 +100,9 @@ function* choices(spec: InstructionSpec): Generator<Choice> {
   for (const size of spec.sizes)
     for (const shape of spec.shapes) {
       const addresses: AddressKind[] = shape.includes('mem')
-        ? isString ? ['base', 'segmented'] : ['base', 'index', 'segmented']
+        ? isString
+          ? ['base', 'segmented']
+          : ['base', 'index', 'segmented']
         : ['none'];
       for (const address of addresses) {
         // Only a flat block has unsegmented addresses.
@@ -104,21 +129,21 @@ const isInline = (spec: InstructionSpec, c: Choice): boolean => {
 
 const byKey = new Map<string, Handler>();
 /** In order of their numbers, from FIRST_HANDLER on. */
-export const handlers: readonly Handler[] = specs.flatMap((spec) =>
-  [...choices(spec)].map((c) => ({ spec, c })),
-).map(({ spec, c }, i) => {
-  const key = keyOf(spec.name, c);
-  const { shape, ...rest } = c;
-  const handler: Handler = {
-    number: i + SPECIAL_COUNT,
-    name: key,
-    spec,
-    form: { ...rest, operands: shape },
-    inline: isInline(spec, c),
-  };
-  byKey.set(key, handler);
-  return handler;
-});
+export const handlers: readonly Handler[] = specs
+  .flatMap((spec) => [...choices(spec)].map((c) => ({ spec, c })))
+  .map(({ spec, c }, i) => {
+    const key = keyOf(spec.name, c);
+    const { shape, ...rest } = c;
+    const handler: Handler = {
+      number: i + SPECIAL_COUNT,
+      name: key,
+      spec,
+      form: { ...rest, operands: shape },
+      inline: isInline(spec, c),
+    };
+    byKey.set(key, handler);
+    return handler;
+  });
 export const FIRST_HANDLER = SPECIAL_COUNT;
 
 const specByName = new Map(specs.map((s) => [s.name, s]));
@@ -155,7 +180,10 @@ export interface Fusion {
 }
 
 const request = (
-  name: string, shape: readonly OperandKind[], address: AddressKind = 'none', size: Size = 4,
+  name: string,
+  shape: readonly OperandKind[],
+  address: AddressKind = 'none',
+  size: Size = 4,
 ): Handler => findHandler(name, { size, shape, address, flat: true })!;
 
 /**

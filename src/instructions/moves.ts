@@ -1,23 +1,49 @@
 /** Data movement: MOV, MOVZX, MOVSX, LEA, XCHG, CMPXCHG, XADD, SETcc, CMOVcc, BSWAP, conversions. */
+
+import { Flag } from '../x86/flags.ts';
 import { Gpr, type Size } from '../x86/registers.ts';
 import { allSizes } from './arithmetic.ts';
 import type { Builder, Value } from './builder.ts';
-import { carry, changeCarry, changeZero, condition, flagsAdd, flagsSub, setStatusFlags, statusFlags } from './flags.ts';
+import {
+  carry,
+  changeCarry,
+  changeZero,
+  condition,
+  flagsAdd,
+  flagsSub,
+  setStatusFlags,
+  statusFlags,
+} from './flags.ts';
 import type { OperandKind } from './form.ts';
 import type { InstructionSpec } from './spec.ts';
-import { Flag } from '../x86/flags.ts';
 
-const fromRm: readonly OperandKind[][] = [['reg', 'reg'], ['reg', 'mem']];
+const fromRm: readonly OperandKind[][] = [
+  ['reg', 'reg'],
+  ['reg', 'mem'],
+];
 const wordSizes: readonly Size[] = [2, 4];
 
 const extend = (name: string, source: 1 | 2, signed: boolean): InstructionSpec => ({
-  name, sizes: source === 1 ? wordSizes : [2, 4], shapes: fromRm, hot: true,
+  name,
+  sizes: source === 1 ? wordSizes : [2, 4],
+  shapes: fromRm,
+  hot: true,
   operands: [{ use: 'write' }, { use: 'read', size: source }],
   body: (b, _destination, value) => (signed ? b.signExtend(value, source) : value),
 });
 
-const simple = (name: string, sizes: readonly Size[], body: (b: Builder) => void, hot = false): InstructionSpec => ({
-  name, sizes, shapes: [[]], operands: [], body, hot,
+const simple = (
+  name: string,
+  sizes: readonly Size[],
+  body: (b: Builder) => void,
+  hot = false,
+): InstructionSpec => ({
+  name,
+  sizes,
+  shapes: [[]],
+  operands: [],
+  body,
+  hot,
 });
 
 /** Compares the accumulator with the destination; writes the source if equal, else loads the accumulator. */
@@ -34,8 +60,16 @@ const compareExchange = (b: Builder, destination: Value, source: Value) => {
 
 export const moves: readonly InstructionSpec[] = [
   {
-    name: 'mov', sizes: allSizes, hot: true,
-    shapes: [['reg', 'reg'], ['reg', 'imm'], ['reg', 'mem'], ['mem', 'reg'], ['mem', 'imm']],
+    name: 'mov',
+    sizes: allSizes,
+    hot: true,
+    shapes: [
+      ['reg', 'reg'],
+      ['reg', 'imm'],
+      ['reg', 'mem'],
+      ['mem', 'reg'],
+      ['mem', 'imm'],
+    ],
     operands: [{ use: 'write' }, { use: 'read' }],
     body: (_b, _destination, source) => source,
   },
@@ -44,17 +78,31 @@ export const moves: readonly InstructionSpec[] = [
   extend('movsx8', 1, true),
   extend('movsx16', 2, true),
   {
-    name: 'lea', sizes: wordSizes, shapes: [['reg', 'mem']], hot: true,
+    name: 'lea',
+    sizes: wordSizes,
+    shapes: [['reg', 'mem']],
+    hot: true,
     operands: [{ use: 'write' }, { use: 'none' }],
     body: (b) => b.effectiveAddress(),
   },
   {
-    name: 'xchg', sizes: allSizes, shapes: [['reg', 'reg'], ['mem', 'reg']], hot: true,
+    name: 'xchg',
+    sizes: allSizes,
+    shapes: [
+      ['reg', 'reg'],
+      ['mem', 'reg'],
+    ],
+    hot: true,
     operands: [{ use: 'update' }, { use: 'update' }],
     body: (_b, x, y) => [y, x],
   },
   {
-    name: 'xadd', sizes: allSizes, shapes: [['reg', 'reg'], ['mem', 'reg']],
+    name: 'xadd',
+    sizes: allSizes,
+    shapes: [
+      ['reg', 'reg'],
+      ['mem', 'reg'],
+    ],
     operands: [{ use: 'update' }, { use: 'none' }],
     body(b, x) {
       const y = b.regOperand(1);
@@ -66,12 +114,20 @@ export const moves: readonly InstructionSpec[] = [
     },
   },
   {
-    name: 'cmpxchg', sizes: allSizes, shapes: [['reg', 'reg'], ['mem', 'reg']],
+    name: 'cmpxchg',
+    sizes: allSizes,
+    shapes: [
+      ['reg', 'reg'],
+      ['mem', 'reg'],
+    ],
     operands: [{ use: 'update' }, { use: 'read' }],
     body: compareExchange,
   },
   {
-    name: 'cmpxchg8b', sizes: [4], shapes: [['mem']], operands: [{ use: 'none' }],
+    name: 'cmpxchg8b',
+    sizes: [4],
+    shapes: [['mem']],
+    operands: [{ use: 'none' }],
     body(b) {
       const location = b.locate(b.operandLinear(8, 'update'), 8);
       const low = b.loadLocation(location, 4);
@@ -88,17 +144,28 @@ export const moves: readonly InstructionSpec[] = [
     },
   },
   {
-    name: 'set', sizes: [1], shapes: [['reg'], ['mem']], variants: { conditions: true }, hot: true,
+    name: 'set',
+    sizes: [1],
+    shapes: [['reg'], ['mem']],
+    variants: { conditions: true },
+    hot: true,
     operands: [{ use: 'write' }],
     body: (b) => condition(b, b.form.condition),
   },
   {
-    name: 'cmov', sizes: wordSizes, shapes: fromRm, variants: { conditions: true }, hot: true,
+    name: 'cmov',
+    sizes: wordSizes,
+    shapes: fromRm,
+    variants: { conditions: true },
+    hot: true,
     operands: [{ use: 'update' }, { use: 'read' }],
     body: (b, old, source) => b.select(condition(b, b.form.condition), source, old),
   },
   {
-    name: 'bswap', sizes: wordSizes, shapes: [['reg']], operands: [{ use: 'update' }],
+    name: 'bswap',
+    sizes: wordSizes,
+    shapes: [['reg']],
+    operands: [{ use: 'update' }],
     body(b, x) {
       // With a 16-bit operand the result is zero on every processor that has been asked (SDM: undefined).
       if (b.form.size === 2) return 0;
@@ -107,14 +174,24 @@ export const moves: readonly InstructionSpec[] = [
     },
   },
   // CBW, CWDE: the accumulator's sign; CWD, CDQ: the sign in EDX.
-  simple('cbw', wordSizes, (b) => {
-    const half: Size = b.form.size === 2 ? 1 : 2;
-    b.setReg(Gpr.EAX, b.signExtend(b.reg(Gpr.EAX, half), half), b.form.size);
-  }, true),
-  simple('cwd', wordSizes, (b) => {
-    const value = b.signExtend(b.reg(Gpr.EAX, b.form.size), b.form.size);
-    b.setReg(Gpr.EDX, b.shrS(value, 31), b.form.size);
-  }, true),
+  simple(
+    'cbw',
+    wordSizes,
+    (b) => {
+      const half: Size = b.form.size === 2 ? 1 : 2;
+      b.setReg(Gpr.EAX, b.signExtend(b.reg(Gpr.EAX, half), half), b.form.size);
+    },
+    true,
+  ),
+  simple(
+    'cwd',
+    wordSizes,
+    (b) => {
+      const value = b.signExtend(b.reg(Gpr.EAX, b.form.size), b.form.size);
+      b.setReg(Gpr.EDX, b.shrS(value, 31), b.form.size);
+    },
+    true,
+  ),
   simple('nop', [4], () => {}, true),
   simple('lahf', [1], (b) => b.setReg(4, b.or(b.and(statusFlags(b), 0xff), 2), 1)),
   simple('sahf', [1], (b) => {
@@ -126,11 +203,13 @@ export const moves: readonly InstructionSpec[] = [
   simple('cmc', [4], (b) => changeCarry(b, b.eqz(carry(b)))),
   simple('salc', [1], (b) => b.setReg(Gpr.EAX, b.sub(0, carry(b)), 1)),
   {
-    name: 'xlat', sizes: [1], shapes: [['mem']], operands: [{ use: 'none' }],
+    name: 'xlat',
+    sizes: [1],
+    shapes: [['mem']],
+    operands: [{ use: 'none' }],
     body(b) {
       // The record's base is EBX; AL is added before the address is wrapped.
       b.setReg(Gpr.EAX, b.load(b.operandLinear(1, 'read', b.reg(Gpr.EAX, 1)), 1), 1);
     },
   },
 ];
-

@@ -55,7 +55,10 @@ const rotateThroughCarry = (b: Builder, x: Value, count: Value, size: Size, left
   const bits = size * 8;
   const n = size === 4 ? count : b.remU(count, bits + 1);
   const width = b.wideConstant(BigInt(bits + 1));
-  const value = b.wideOr(b.widen(x, false), b.wideShl(b.widen(carry(b), false), b.wideConstant(BigInt(bits))));
+  const value = b.wideOr(
+    b.widen(x, false),
+    b.wideShl(b.widen(carry(b), false), b.wideConstant(BigInt(bits))),
+  );
   const amount = b.widen(n, false);
   const rest = b.wideSub(width, amount);
   const rotated = left
@@ -80,12 +83,21 @@ const shift = (name: string, compute: Shift, hot: boolean): InstructionSpec[] =>
   };
   return [
     {
-      name, sizes: [1, 2, 4], shapes: [['reg', 'imm'], ['mem', 'imm']], hot,
+      name,
+      sizes: [1, 2, 4],
+      shapes: [
+        ['reg', 'imm'],
+        ['mem', 'imm'],
+      ],
+      hot,
       operands: [{ use: 'update' }, countUse],
       body: (b, x, count) => guarded(b, x, count),
     },
     {
-      name: `${name}.cl`, sizes: [1, 2, 4], shapes: [['reg'], ['mem']], hot,
+      name: `${name}.cl`,
+      sizes: [1, 2, 4],
+      shapes: [['reg'], ['mem']],
+      hot,
       operands: [{ use: 'update' }],
       body: (b, x) => guarded(b, x, b.reg(Gpr.ECX, 1)),
     },
@@ -112,7 +124,10 @@ const doubleShift = (name: string, left: boolean): InstructionSpec[] => {
         // 48 bits: the operand pair followed by the operand again.
         const triple = left
           ? b.wideOr(b.wideShl(b.widen(b.or(b.shl(x, 16), y), false), b.wideConstant(16n)), b.widen(x, false))
-          : b.wideOr(b.wideShl(b.widen(x, false), b.wideConstant(32n)), b.widen(b.or(b.shl(y, 16), x), false));
+          : b.wideOr(
+              b.wideShl(b.widen(x, false), b.wideConstant(32n)),
+              b.widen(b.or(b.shl(y, 16), x), false),
+            );
         const amount = b.widen(n, false);
         if (left) {
           const shifted = b.wideShl(triple, amount);
@@ -123,24 +138,29 @@ const doubleShift = (name: string, left: boolean): InstructionSpec[] => {
           out = b.and(b.narrow(b.wideShrU(triple, b.wideSub(amount, b.wideConstant(1n)))), 1);
         }
       }
-      const over = left
-        ? b.xor(out, top(b, r, size))
-        : b.xor(top(b, r, size), bit(b, r, size * 8 - 2));
+      const over = left ? b.xor(out, top(b, r, size)) : b.xor(top(b, r, size), bit(b, r, size * 8 - 2));
       setCarryOverflow(b, out, over);
       setResult(b, r, size);
       result.set(r);
     });
     return result.get();
   };
-  const registerShapes: OperandKind[][] = [['reg', 'reg'], ['mem', 'reg']];
+  const registerShapes: OperandKind[][] = [
+    ['reg', 'reg'],
+    ['mem', 'reg'],
+  ];
   return [
     {
-      name, sizes: [2, 4], shapes: registerShapes.map((s) => [...s, 'imm']),
+      name,
+      sizes: [2, 4],
+      shapes: registerShapes.map((s) => [...s, 'imm']),
       operands: [{ use: 'update' }, { use: 'read' }, countUse],
       body: compute,
     },
     {
-      name: `${name}.cl`, sizes: [2, 4], shapes: registerShapes,
+      name: `${name}.cl`,
+      sizes: [2, 4],
+      shapes: registerShapes,
       operands: [{ use: 'update' }, { use: 'read' }],
       body: (b, x, y) => compute(b, x, y, b.reg(Gpr.ECX, 1)),
     },

@@ -36,6 +36,7 @@ export interface InstructionSpec {
   /** Whether the body ends the block (every path leaves by goto, gotoOffset, repeat or a block-ending callout). */
   readonly endsBlock?: boolean;
   /** @returns the new value of each written operand, in order */
+  // biome-ignore lint/suspicious/noConfusingVoidType: a body without a result ends without `return`.
   body(b: Builder, ...operands: Value[]): Input | readonly Input[] | void;
 }
 
@@ -64,7 +65,8 @@ export const execute = (b: Builder, spec: InstructionSpec): void => {
     }
   }
   const result = spec.body(b, ...values);
-  const results = result === undefined ? [] : Array.isArray(result) ? (result as readonly Input[]) : [result as Input];
+  const results =
+    result === undefined ? [] : Array.isArray(result) ? (result as readonly Input[]) : [result as Input];
   let next = 0;
   for (const [i, { use, size = form.size }] of spec.operands.entries()) {
     if (use !== 'update' && use !== 'write') continue;

@@ -43,8 +43,7 @@ export const peek = (b: Builder, size: Size, depth = 0): Value =>
   b.load(stackLinear(b, b.add(b.reg(Gpr.ESP), depth), size, 'read'), size);
 
 /** Moves the stack pointer up. */
-export const release = (b: Builder, bytes: Input): void =>
-  setStackPointer(b, b.add(b.reg(Gpr.ESP), bytes));
+export const release = (b: Builder, bytes: Input): void => setStackPointer(b, b.add(b.reg(Gpr.ESP), bytes));
 
 const wordSizes: readonly Size[] = [2, 4];
 const flat = { flat: true } as const;
@@ -93,12 +92,20 @@ const popFlags = (b: Builder): void => {
 
 export const stack: readonly InstructionSpec[] = [
   {
-    name: 'push', sizes: wordSizes, shapes: [['reg'], ['imm'], ['mem']], variants: flat, hot: true,
+    name: 'push',
+    sizes: wordSizes,
+    shapes: [['reg'], ['imm'], ['mem']],
+    variants: flat,
+    hot: true,
     operands: [{ use: 'read' }],
     body: (b, value) => push(b, value, b.form.size),
   },
   {
-    name: 'pop', sizes: wordSizes, shapes: [['reg']], variants: flat, hot: true,
+    name: 'pop',
+    sizes: wordSizes,
+    shapes: [['reg']],
+    variants: flat,
+    hot: true,
     operands: [{ use: 'none' }],
     body(b) {
       const value = peek(b, b.form.size);
@@ -108,7 +115,10 @@ export const stack: readonly InstructionSpec[] = [
   },
   {
     // An ESP-based destination is addressed with the incremented ESP (SDM vol. 2, POP).
-    name: 'pop.memory', sizes: wordSizes, shapes: [['mem']], variants: flat,
+    name: 'pop.memory',
+    sizes: wordSizes,
+    shapes: [['mem']],
+    variants: flat,
     operands: [{ use: 'none' }],
     body(b) {
       const { size } = b.form;
@@ -120,7 +130,11 @@ export const stack: readonly InstructionSpec[] = [
     },
   },
   {
-    name: 'pusha', sizes: wordSizes, shapes: [[]], variants: flat, operands: [],
+    name: 'pusha',
+    sizes: wordSizes,
+    shapes: [[]],
+    variants: flat,
+    operands: [],
     body(b) {
       const { size } = b.form;
       const pointer = b.reg(Gpr.ESP);
@@ -133,7 +147,11 @@ export const stack: readonly InstructionSpec[] = [
     },
   },
   {
-    name: 'popa', sizes: wordSizes, shapes: [[]], variants: flat, operands: [],
+    name: 'popa',
+    sizes: wordSizes,
+    shapes: [[]],
+    variants: flat,
+    operands: [],
     body(b) {
       const { size } = b.form;
       const order = [Gpr.EDI, Gpr.ESI, Gpr.EBP, Gpr.ESP, Gpr.EBX, Gpr.EDX, Gpr.ECX, Gpr.EAX];
@@ -145,7 +163,12 @@ export const stack: readonly InstructionSpec[] = [
     },
   },
   {
-    name: 'leave', sizes: wordSizes, shapes: [[]], variants: flat, operands: [], hot: true,
+    name: 'leave',
+    sizes: wordSizes,
+    shapes: [[]],
+    variants: flat,
+    operands: [],
+    hot: true,
     body(b) {
       const { size } = b.form;
       const frame = b.reg(Gpr.EBP);
@@ -156,7 +179,11 @@ export const stack: readonly InstructionSpec[] = [
   },
   {
     // The immediate holds the frame size in its low 16 bits and the nesting level above.
-    name: 'enter', sizes: wordSizes, shapes: [['imm']], variants: flat, operands: [{ use: 'read', size: 4 }],
+    name: 'enter',
+    sizes: wordSizes,
+    shapes: [['imm']],
+    variants: flat,
+    operands: [{ use: 'read', size: 4 }],
     body(b, immediate) {
       const { size } = b.form;
       const level = b.and(b.shrU(immediate, 16), 31);
@@ -167,14 +194,17 @@ export const stack: readonly InstructionSpec[] = [
       const frame = b.variable(pointer.get());
       const display = b.variable(b.reg(Gpr.EBP));
       const remaining = b.variable(level);
-      b.while(() => b.gtU(remaining.get(), 1), () => {
-        display.set(b.sub(display.get(), size));
-        pointer.set(b.sub(pointer.get(), size));
-        const outer = b.load(stackLinear(b, display.get(), size, 'read'), size);
-        b.store(stackLinear(b, pointer.get(), size, 'write'), size, outer);
-        b.commit();
-        remaining.set(b.sub(remaining.get(), 1));
-      });
+      b.while(
+        () => b.gtU(remaining.get(), 1),
+        () => {
+          display.set(b.sub(display.get(), size));
+          pointer.set(b.sub(pointer.get(), size));
+          const outer = b.load(stackLinear(b, display.get(), size, 'read'), size);
+          b.store(stackLinear(b, pointer.get(), size, 'write'), size, outer);
+          b.commit();
+          remaining.set(b.sub(remaining.get(), 1));
+        },
+      );
       b.if(level, () => {
         pointer.set(b.sub(pointer.get(), size));
         b.store(stackLinear(b, pointer.get(), size, 'write'), size, b.zeroExtend(frame.get(), size));
@@ -188,25 +218,45 @@ export const stack: readonly InstructionSpec[] = [
     },
   },
   {
-    name: 'pushf', sizes: wordSizes, shapes: [[]], variants: { flat: true, virtual: true }, operands: [], hot: true,
+    name: 'pushf',
+    sizes: wordSizes,
+    shapes: [[]],
+    variants: { flat: true, virtual: true },
+    operands: [],
+    hot: true,
     body(b) {
       requireIoplInV86(b);
       push(b, flagsImage(b), b.form.size);
     },
   },
   {
-    name: 'popf', sizes: wordSizes, shapes: [[]], variants: { flat: true, virtual: true }, operands: [], hot: true,
+    name: 'popf',
+    sizes: wordSizes,
+    shapes: [[]],
+    variants: { flat: true, virtual: true },
+    operands: [],
+    hot: true,
     body: popFlags,
   },
   {
-    name: 'cli', sizes: [4], shapes: [[]], variants: { virtual: true }, operands: [], hot: true,
+    name: 'cli',
+    sizes: [4],
+    shapes: [[]],
+    variants: { virtual: true },
+    operands: [],
+    hot: true,
     body(b) {
       requireIopl(b);
       b.setSystem(System.FLAGS, b.and(b.system(System.FLAGS), ~Flag.IF));
     },
   },
   {
-    name: 'sti', sizes: [4], shapes: [[]], variants: { virtual: true }, operands: [], hot: true,
+    name: 'sti',
+    sizes: [4],
+    shapes: [[]],
+    variants: { virtual: true },
+    operands: [],
+    hot: true,
     body(b) {
       requireIopl(b);
       const old = b.system(System.FLAGS);
@@ -217,7 +267,12 @@ export const stack: readonly InstructionSpec[] = [
   },
   {
     // The selector operand comes from the record: a segment register's state, virtual or physical.
-    name: 'push.segment', sizes: wordSizes, shapes: [[]], variants: flat, operands: [], hot: true,
+    name: 'push.segment',
+    sizes: wordSizes,
+    shapes: [[]],
+    variants: flat,
+    operands: [],
+    hot: true,
     body(b) {
       const { size } = b.form;
       const selector = b.regOperand(1, 2);
@@ -228,15 +283,30 @@ export const stack: readonly InstructionSpec[] = [
     },
   },
   {
-    name: 'mov.from.segment', sizes: wordSizes, shapes: [['reg'], ['mem']], operands: [{ use: 'none' }], hot: true,
+    name: 'mov.from.segment',
+    sizes: wordSizes,
+    shapes: [['reg'], ['mem']],
+    operands: [{ use: 'none' }],
+    hot: true,
     body(b) {
       const selector = b.regOperand(1, 2);
       if (b.form.operands[0] === 'mem') b.store(b.operandLinear(2, 'write'), 2, selector);
       else b.setRegOperand(0, selector);
     },
   },
-  { name: 'cld', sizes: [4], shapes: [[]], operands: [], hot: true,
-    body: (b) => b.storeState(State.FLAGS, b.and(b.loadState(State.FLAGS), ~Flag.DF)) },
-  { name: 'std', sizes: [4], shapes: [[]], operands: [],
-    body: (b) => b.storeState(State.FLAGS, b.or(b.loadState(State.FLAGS), Flag.DF)) },
+  {
+    name: 'cld',
+    sizes: [4],
+    shapes: [[]],
+    operands: [],
+    hot: true,
+    body: (b) => b.storeState(State.FLAGS, b.and(b.loadState(State.FLAGS), ~Flag.DF)),
+  },
+  {
+    name: 'std',
+    sizes: [4],
+    shapes: [[]],
+    operands: [],
+    body: (b) => b.storeState(State.FLAGS, b.or(b.loadState(State.FLAGS), Flag.DF)),
+  },
 ];

@@ -3,14 +3,21 @@
  * run time. One instance writes one function, which may hold one handler or many.
  */
 import {
-  type Access, type BinaryOp, Builder, type Input, type Location, type UnaryOp, type Value, type Variable,
-  type Wide, type WideOp, type WideTest,
+  type Access,
+  type BinaryOp,
+  Builder,
+  type Input,
+  type Location,
+  type UnaryOp,
+  type Value,
+  type Variable,
+  type Wide,
+  type WideOp,
+  type WideTest,
 } from '../instructions/builder.ts';
 import type { Form } from '../instructions/form.ts';
-import { RecordOffset, type RecordField, fieldWidth } from '../instructions/record.ts';
-import {
-  BOUNCE_BUFFER, PAGE_SIZE, POINTER_BIAS, TLB_WRITE_OFFSET,
-} from '../memory/layout.ts';
+import { fieldWidth, type RecordField, RecordOffset } from '../instructions/record.ts';
+import { BOUNCE_BUFFER, PAGE_SIZE, POINTER_BIAS, TLB_WRITE_OFFSET } from '../memory/layout.ts';
 import { type FunctionWriter, Op, ValType } from '../wasm/writer.ts';
 import { Vector } from '../x86/exceptions.ts';
 import { Seg, type Size } from '../x86/registers.ts';
@@ -23,19 +30,51 @@ interface Local {
 type Node = Local | number;
 
 const binaryOps: Record<BinaryOp, number> = {
-  add: Op.i32Add, sub: Op.i32Sub, mul: Op.i32Mul, and: Op.i32And, or: Op.i32Or, xor: Op.i32Xor,
-  shl: Op.i32Shl, shrU: Op.i32ShrU, shrS: Op.i32ShrS, rotl: Op.i32Rotl, rotr: Op.i32Rotr,
-  divU: Op.i32DivU, divS: Op.i32DivS, remU: Op.i32RemU, remS: Op.i32RemS,
-  eq: Op.i32Eq, ne: Op.i32Ne, ltU: Op.i32LtU, ltS: Op.i32LtS, leU: Op.i32LeU, gtU: Op.i32GtU, geU: Op.i32GeU,
+  add: Op.i32Add,
+  sub: Op.i32Sub,
+  mul: Op.i32Mul,
+  and: Op.i32And,
+  or: Op.i32Or,
+  xor: Op.i32Xor,
+  shl: Op.i32Shl,
+  shrU: Op.i32ShrU,
+  shrS: Op.i32ShrS,
+  rotl: Op.i32Rotl,
+  rotr: Op.i32Rotr,
+  divU: Op.i32DivU,
+  divS: Op.i32DivS,
+  remU: Op.i32RemU,
+  remS: Op.i32RemS,
+  eq: Op.i32Eq,
+  ne: Op.i32Ne,
+  ltU: Op.i32LtU,
+  ltS: Op.i32LtS,
+  leU: Op.i32LeU,
+  gtU: Op.i32GtU,
+  geU: Op.i32GeU,
 };
 const unaryOps: Record<UnaryOp, number> = {
-  eqz: Op.i32Eqz, clz: Op.i32Clz, ctz: Op.i32Ctz, popcnt: Op.i32Popcnt,
-  extend8: Op.i32Extend8S, extend16: Op.i32Extend16S,
+  eqz: Op.i32Eqz,
+  clz: Op.i32Clz,
+  ctz: Op.i32Ctz,
+  popcnt: Op.i32Popcnt,
+  extend8: Op.i32Extend8S,
+  extend16: Op.i32Extend16S,
 };
 const wideOps: Record<WideOp, number> = {
-  add: Op.i64Add, sub: Op.i64Sub, mul: Op.i64Mul, and: Op.i64And, or: Op.i64Or, xor: Op.i64Xor,
-  shl: Op.i64Shl, shrU: Op.i64ShrU, shrS: Op.i64ShrS,
-  divU: Op.i64DivU, remU: Op.i64RemU, divS: Op.i64DivS, remS: Op.i64RemS,
+  add: Op.i64Add,
+  sub: Op.i64Sub,
+  mul: Op.i64Mul,
+  and: Op.i64And,
+  or: Op.i64Or,
+  xor: Op.i64Xor,
+  shl: Op.i64Shl,
+  shrU: Op.i64ShrU,
+  shrS: Op.i64ShrS,
+  divU: Op.i64DivU,
+  remU: Op.i64RemU,
+  divS: Op.i64DivS,
+  remS: Op.i64RemS,
 };
 const wideTests: Record<WideTest, number> = { eq: Op.i64Eq, ne: Op.i64Ne, ltU: Op.i64LtU, ltS: Op.i64LtS };
 const loads: Record<Size, number> = { 1: Op.i32Load8U, 2: Op.i32Load16U, 4: Op.i32Load };
@@ -301,7 +340,14 @@ export class CoreBuilder extends Builder {
    * Emits an access in two ways: `fast` with a TLB word that serves it, `slow` where there is none or the
    * access leaves its page. Two branches cost less than one on a combined condition.
    */
-  #access(word: number, linear: number, size: number, offset: number, fast: () => void, slow: () => void): void {
+  #access(
+    word: number,
+    linear: number,
+    size: number,
+    offset: number,
+    fast: () => void,
+    slow: () => void,
+  ): void {
     const w = this.#w;
     this.#mayFault();
     w.block(Op.block);
@@ -555,7 +601,7 @@ export class CoreBuilder extends Builder {
 
 /** State of the engine rather than of the guest. */
 const isBookkeeping = (address: number): boolean => address >= State.RECORD && address < State.FLAG_SUM;
-const isFlags = (address: number): boolean => 
+const isFlags = (address: number): boolean =>
   (address >= State.FLAG_RESULT && address < State.FLAG_RESULT + 8) ||
   address === State.FLAG_SUM ||
   address === State.FLAG_ADDEND;
@@ -565,13 +611,21 @@ const MINIMUM_RUN = 32;
 
 const fold = (op: BinaryOp, a: number, b: number): number | null => {
   switch (op) {
-    case 'add': return (a + b) | 0;
-    case 'sub': return (a - b) | 0;
-    case 'and': return a & b;
-    case 'or': return a | b;
-    case 'xor': return a ^ b;
-    case 'shl': return a << b;
-    case 'shrU': return (a >>> b) | 0;
-    default: return null;
+    case 'add':
+      return (a + b) | 0;
+    case 'sub':
+      return (a - b) | 0;
+    case 'and':
+      return a & b;
+    case 'or':
+      return a | b;
+    case 'xor':
+      return a ^ b;
+    case 'shl':
+      return a << b;
+    case 'shrU':
+      return (a >>> b) | 0;
+    default:
+      return null;
   }
 };

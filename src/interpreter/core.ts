@@ -2,12 +2,10 @@
  * Generates the interpreter core: one WebAssembly module whose `run` is a loop over records with one
  * `br_table`. Hot handlers are its cases; the others are functions of their own behind a table.
  */
-import { HANDLER_COUNT, type Handler, Special, fusions, handlers } from '../instructions/handlers.ts';
+import { fusions, HANDLER_COUNT, type Handler, handlers, Special } from '../instructions/handlers.ts';
 import { RECORD_SIZE, RecordOffset } from '../instructions/record.ts';
 import { execute } from '../instructions/spec.ts';
-import {
-  JUMP_CACHE_BASE, JUMP_CACHE_ENTRIES, JumpCacheField, PAGE_SIZE,
-} from '../memory/layout.ts';
+import { JUMP_CACHE_BASE, JUMP_CACHE_ENTRIES, JumpCacheField, PAGE_SIZE } from '../memory/layout.ts';
 import { FunctionWriter, ModuleWriter, Op, ValType } from '../wasm/writer.ts';
 import { Seg } from '../x86/registers.ts';
 import { HISTORY_LENGTH, SegmentField, State, SystemBase, segmentAddress } from '../x86/state.ts';
@@ -18,7 +16,10 @@ import { Exit } from './exits.ts';
 const STATUS_GOTO = 16;
 
 const { i32 } = ValType;
-const signature = (parameters: number) => ({ parameters: Array<ValType>(parameters).fill(i32), results: [i32] });
+const signature = (parameters: number) => ({
+  parameters: Array<ValType>(parameters).fill(i32),
+  results: [i32],
+});
 const CS_BASE = segmentAddress(SystemBase.PHYSICAL, Seg.CS) + SegmentField.BASE;
 
 /** Stores a local into the state. */

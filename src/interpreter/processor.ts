@@ -7,7 +7,7 @@ import { TranslationCache } from '../cache/translation-cache.ts';
 import type { Decoder, Instruction } from '../decoder/instruction.ts';
 import type { Cpu } from '../instructions/cpu.ts';
 import { findHandler, handlerOf } from '../instructions/handlers.ts';
-import { CalloutDetail, RecordOperands, numberedCallouts } from '../instructions/operands.ts';
+import { CalloutDetail, numberedCallouts, RecordOperands } from '../instructions/operands.ts';
 import { RECORD_SIZE, RecordOffset } from '../instructions/record.ts';
 import { PAGE_SIZE } from '../memory/layout.ts';
 import { Mmu, Watch } from '../memory/mmu.ts';
@@ -309,13 +309,21 @@ export class Processor {
         block = undefined;
       }
     }
-    if (block !== undefined && !anew && this.memory.bytes[block.record + RecordOffset.REMAINING]! <= maximum) {
+    if (
+      block !== undefined &&
+      !anew &&
+      this.memory.bytes[block.record + RecordOffset.REMAINING]! <= maximum
+    ) {
       counters.hits++;
       cache.publish(block);
       return block;
     }
     const place: CodePlace = {
-      physical, secondPage, limit, mode, maximum: Math.min(maximum, this.#maximum),
+      physical,
+      secondPage,
+      limit,
+      mode,
+      maximum: Math.min(maximum, this.#maximum),
     };
     // Short grants and code at a segment's end are translated for this one time.
     const keep = !anew && maximum >= this.#maximum && limit === Number.POSITIVE_INFINITY;

@@ -1,10 +1,19 @@
 /** The builder that computes at once: a value is a plain number, a wide value a bigint. */
 import {
-  type Access, type BinaryOp, Builder, type Input, type Location, type UnaryOp, type Value, type Variable,
-  type Wide, type WideOp, type WideTest,
+  type Access,
+  type BinaryOp,
+  Builder,
+  type Input,
+  type Location,
+  type UnaryOp,
+  type Value,
+  type Variable,
+  type Wide,
+  type WideOp,
+  type WideTest,
 } from '../instructions/builder.ts';
 import type { Form } from '../instructions/form.ts';
-import { RecordOffset, type RecordField, fieldWidth } from '../instructions/record.ts';
+import { fieldWidth, type RecordField, RecordOffset } from '../instructions/record.ts';
 import { BOUNCE_BUFFER, POINTER_BIAS } from '../memory/layout.ts';
 import type { PhysicalMemory } from '../memory/physical.ts';
 import { Vector } from '../x86/exceptions.ts';
@@ -35,7 +44,7 @@ const compute: Record<BinaryOp, (a: number, b: number) => number> = {
   divU: (a, b) => ((a >>> 0) / (b >>> 0)) | 0,
   divS: (a, b) => (a / b) | 0,
   remU: (a, b) => ((a >>> 0) % (b >>> 0)) | 0,
-  remS: (a, b) => a % b | 0,
+  remS: (a, b) => (a % b) | 0,
   eq: (a, b) => ((a | 0) === (b | 0) ? 1 : 0),
   ne: (a, b) => ((a | 0) !== (b | 0) ? 1 : 0),
   ltU: (a, b) => (a >>> 0 < b >>> 0 ? 1 : 0),

@@ -1,5 +1,5 @@
 /** The reference engine: the same records, executed by computing each body on plain numbers. */
-import { Special, handlerOf } from '../instructions/handlers.ts';
+import { handlerOf, Special } from '../instructions/handlers.ts';
 import { RECORD_SIZE, RecordOffset } from '../instructions/record.ts';
 import { execute } from '../instructions/spec.ts';
 import { jumpCacheEntry } from '../memory/jump-cache.ts';

@@ -1,7 +1,7 @@
 /** Puts the processor into the state a boot protocol prescribes. */
 import type { EntryState, RegisterName } from '../loader/image.ts';
 import { FpuState } from '../x86/fpu.ts';
-import { CR0, Seg, SystemSegment, gprNames } from '../x86/registers.ts';
+import { CR0, gprNames, Seg, SystemSegment } from '../x86/registers.ts';
 import { type CpuState, System } from '../x86/state.ts';
 
 const FLAT_LIMIT = 0xffffffff;

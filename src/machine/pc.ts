@@ -8,7 +8,7 @@ import { I8254 } from '../devices/i8254.ts';
 import { InterruptController } from '../devices/i8259a.ts';
 import { IoBus } from '../devices/io-bus.ts';
 import { Mc146818 } from '../devices/mc146818.ts';
-import { PciHost, createHostBridge } from '../devices/pci.ts';
+import { createHostBridge, PciHost } from '../devices/pci.ts';
 import { SystemControlPortA } from '../devices/system-control-port-a.ts';
 import { SystemControlPortB } from '../devices/system-control-port-b.ts';
 import { Uart16550a } from '../devices/uart16550a.ts';
@@ -78,7 +78,11 @@ export class Pc {
       { base: 0x3f8, line: 4 },
       { base: 0x2f8, line: 3 },
     ].map(({ base, line }, port) => {
-      const uart = new Uart16550a({ clock, irq: irq(line), onTransmit: (byte) => options.onSerial(port, byte) });
+      const uart = new Uart16550a({
+        clock,
+        irq: irq(line),
+        onTransmit: (byte) => options.onSerial(port, byte),
+      });
       ports.attach(base, 8, uart);
       return uart;
     });

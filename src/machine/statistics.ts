@@ -43,7 +43,8 @@ const named = (counts: Float64Array, name: (i: number) => string): Record<string
   for (const i of order) out[name(i)] = counts[i]!;
   return out;
 };
-const sum = (counts: Readonly<Record<string, number>>): number => Object.values(counts).reduce((a, b) => a + b, 0);
+const sum = (counts: Readonly<Record<string, number>>): number =>
+  Object.values(counts).reduce((a, b) => a + b, 0);
 const ratio = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole);
 
 export const collectStatistics = (machine: Machine, hostMilliseconds: number): Statistics => {

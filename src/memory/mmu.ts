@@ -6,7 +6,7 @@ import { Vector } from '../x86/exceptions.ts';
 import { CR0 } from '../x86/registers.ts';
 import { type CpuState, State, System } from '../x86/state.ts';
 import { BOUNCE_BUFFER, PAGE_SIZE, POINTER_BIAS, TLB_SUPERVISOR, TLB_USER } from './layout.ts';
-import { Translation, walk } from './paging.ts';
+import { a20Mask, type TableMemory, Translation, walk } from './paging.ts';
 import type { PhysicalMemory } from './physical.ts';
 import { Tlb } from './tlb.ts';
 
@@ -28,16 +28,24 @@ export class Mmu {
   readonly tlb: Tlb;
   readonly #state: CpuState;
   readonly #words: Int32Array;
+  /** Accessed and dirty bits are writes like any other to those who watch the page. */
+  readonly #tables: TableMemory;
   readonly #translation = new Translation();
   /** Watch bits by physical page. */
   readonly #watched: Uint8Array;
   hooks: MmuHooks = { onWatchedWrite: () => {} };
+  /** ANDed to every physical address of the processor; the TLB must be flushed after a change. */
+  addressMask = a20Mask(true);
   /** Page walks made because the TLB had no word. */
   misses = 0;
 
   constructor(memory: PhysicalMemory, state: CpuState) {
     this.memory = memory;
     this.tlb = new Tlb(memory.words);
+    this.#tables = {
+      read: (physical, size) => memory.read(physical, size),
+      write: (physical, size, value) => this.writePhysical(physical, size, value),
+    };
     this.#state = state;
     this.#words = memory.words;
     this.#watched = new Uint8Array(memory.size / PAGE_SIZE);
@@ -63,8 +71,13 @@ export class Mmu {
     const t = this.#translation;
     const state = this.#state;
     for (;;) {
-      const mode = { cr0: state.sys(System.CR0), cr3: state.sys(System.CR3), cr4: state.sys(System.CR4) };
-      const error = walk(this.memory, mode, linear, write, user, t);
+      const mode = {
+        cr0: state.sys(System.CR0),
+        cr3: state.sys(System.CR3),
+        cr4: state.sys(System.CR4),
+        addressMask: this.addressMask,
+      };
+      const error = walk(this.#tables, mode, linear, write, user, t);
       if (error < 0) break;
       const reported = this.hooks.onPageFault ? this.hooks.onPageFault(linear, error) : error;
       if (reported < 0) continue;
@@ -199,6 +212,9 @@ export class Mmu {
       this.memory.bytes[BOUNCE_BUFFER + i] = this.memory.read(physical, 1);
     }
   }
+  /** Where the bounce buffer of the last slowUpdate goes: physical addresses in its first and second page. */
+  #firstPage = 0;
+  #secondPage = 0;
   /** A pointer through which `size` (1-8) bytes can be read and written; the bounce buffer needs slowCommit. */
   slowUpdate(linear: number, size: number): number {
     const { user } = this;
@@ -214,19 +230,28 @@ export class Mmu {
       if (word !== 0) return (word + linear) | 0;
     }
     this.#bounceIn(first, second, inPage, size);
+    this.#firstPage = first;
+    this.#secondPage = second;
     return BOUNCE_BUFFER - POINTER_BIAS;
   }
-  /** Writes the bounce buffer back; the translation has been checked by slowUpdate. */
+  /** Writes the bounce buffer back to where slowUpdate found its bytes. */
   slowCommit(linear: number, size: number): void {
-    const { user } = this;
     const { bytes, view } = this.memory;
-    if ((linear & (PAGE_SIZE - 1)) + size <= PAGE_SIZE && (size === 1 || size === 2 || size === 4)) {
-      const value = size === 4 ? view.getInt32(BOUNCE_BUFFER, true) : size === 2 ? view.getUint16(BOUNCE_BUFFER, true) : bytes[BOUNCE_BUFFER]!;
-      this.writePhysical(this.translate(linear, true, user), size, value);
+    const inPage = PAGE_SIZE - (linear & (PAGE_SIZE - 1));
+    if (size <= inPage && (size === 1 || size === 2 || size === 4)) {
+      const value =
+        size === 4
+          ? view.getInt32(BOUNCE_BUFFER, true)
+          : size === 2
+            ? view.getUint16(BOUNCE_BUFFER, true)
+            : bytes[BOUNCE_BUFFER]!;
+      this.writePhysical(this.#firstPage, size, value);
       return;
     }
-    for (let i = 0; i < size; i++)
-      this.writePhysical(this.translate((linear + i) >>> 0, true, user), 1, bytes[BOUNCE_BUFFER + i]!);
+    for (let i = 0; i < size; i++) {
+      const physical = i < inPage ? this.#firstPage + i : this.#secondPage + i - inPage;
+      this.writePhysical(physical, 1, bytes[BOUNCE_BUFFER + i]!);
+    }
   }
   /** @returns 1, or 0 for a fault */
   slowWrite(linear: number, size: number, value: number): number {

@@ -1,7 +1,6 @@
 /** The page walk of 32-bit two-level paging (SDM vol. 3, section 4.3) over physical memory. */
 import { PageFault } from '../x86/exceptions.ts';
 import { CR0, CR4 } from '../x86/registers.ts';
-import type { PhysicalMemory } from './physical.ts';
 
 /** Page-directory and page-table entry bits (SDM vol. 3, tables 4-4 to 4-6). */
 export const Entry = {
@@ -16,11 +15,24 @@ export const Entry = {
   G: 1 << 8,
 } as const;
 
+/** Where page tables lie: doublewords by physical address. */
+export interface TableMemory {
+  /** @returns the doubleword; all ones in a hole */
+  read(physical: number, size: 4): number;
+  /** Sets accessed and dirty bits; lost in a hole. */
+  write(physical: number, size: 4, value: number): void;
+}
+
 export interface PagingMode {
   readonly cr0: number;
   readonly cr3: number;
   readonly cr4: number;
+  /** ANDed to every physical address; see `a20Mask`. */
+  readonly addressMask: number;
 }
+
+/** The A20 gate as an address mask: bit 20 of every physical address is clear while the gate is closed. */
+export const a20Mask = (enabled: boolean): number => (enabled ? 0xffffffff : 0xffefffff);
 
 /** What a successful walk found. One instance is reused: read it before the next walk. */
 export class Translation {
@@ -44,9 +56,14 @@ const LARGE_RESERVED = 0x003fe000;
  * @returns -1, or the error code of the page fault (SDM vol. 3, section 4.7)
  */
 export const walk = (
-  memory: PhysicalMemory, mode: PagingMode, linear: number, write: boolean, user: boolean, out: Translation,
+  memory: TableMemory,
+  mode: PagingMode,
+  linear: number,
+  write: boolean,
+  user: boolean,
+  out: Translation,
 ): number => {
-  const mask = memory.addressMask;
+  const mask = mode.addressMask;
   if ((mode.cr0 & CR0.PG) === 0) {
     out.physical = (linear & mask) >>> 0;
     out.writable = true;

@@ -24,8 +24,6 @@ export class PhysicalMemory {
   /** Address in linear memory where the translation cache starts, and its size in bytes. */
   readonly cacheBase: number;
   readonly cacheSize: number;
-  /** ANDed to every physical address of the processor: clears bit 20 while A20 is masked. */
-  #addressMask = 0xffffffff;
 
   /** @throws RangeError when the host cannot provide the memory */
   constructor(size: number, monitorSize: number, cacheSize: number) {
@@ -40,19 +38,9 @@ export class PhysicalMemory {
     this.view = new DataView(this.memory.buffer);
   }
 
-  get addressMask(): number {
-    return this.#addressMask;
-  }
-  /** The A20 gate (active: addresses pass unchanged). The TLB must be flushed by the caller. */
-  set a20(enabled: boolean) {
-    this.#addressMask = enabled ? 0xffffffff : 0xffefffff;
-  }
-
   /** Address in linear memory of a readable physical address, or -1 for a hole. */
   hostAddress(physical: number): number {
-    if (physical < HOLE.start) return RAM_BASE + physical;
-    if (physical < HOLE.end) return -1;
-    if (physical < this.size) return RAM_BASE + physical;
+    if (physical < this.size) return physical < HOLE.start || physical >= HOLE.end ? RAM_BASE + physical : -1;
     const offset = physical - MONITOR_PHYSICAL;
     return offset >= 0 && offset < this.monitorSize ? RAM_BASE + this.size + offset : -1;
   }

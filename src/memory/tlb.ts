@@ -2,10 +2,22 @@
  * The software TLB: four flat tables of one word for every page of linear space (layout.ts). What was filled
  * is listed, so that a flush costs what was used, not the size of the tables.
  */
-import { PAGE_SIZE, POINTER_BIAS, TLB_SUPERVISOR, TLB_TABLE_SIZE, TLB_USER, TLB_WRITE_OFFSET } from './layout.ts';
+import {
+  PAGE_SIZE,
+  POINTER_BIAS,
+  TLB_SUPERVISOR,
+  TLB_TABLE_SIZE,
+  TLB_USER,
+  TLB_WRITE_OFFSET,
+} from './layout.ts';
 
 const LIST_CAPACITY = 1 << 16;
-const TABLES = [TLB_SUPERVISOR, TLB_SUPERVISOR + TLB_WRITE_OFFSET, TLB_USER, TLB_USER + TLB_WRITE_OFFSET] as const;
+const TABLES = [
+  TLB_SUPERVISOR,
+  TLB_SUPERVISOR + TLB_WRITE_OFFSET,
+  TLB_USER,
+  TLB_USER + TLB_WRITE_OFFSET,
+] as const;
 
 /** A list of word indices; past its capacity it only knows that there are more. */
 class FillList {
@@ -42,8 +54,9 @@ export class Tlb {
   fill(linear: number, host: number, write: boolean, user: boolean, global: boolean, large: boolean): void {
     const table = (user ? TLB_USER : TLB_SUPERVISOR) + (write ? TLB_WRITE_OFFSET : 0);
     const index = (table >>> 2) + (linear >>> 12);
-    if (this.#words[index] === 0) (global ? this.#global : this.#local).add(index);
-    this.#words[index] = (host - (linear & -PAGE_SIZE) - POINTER_BIAS) | 0;
+    const word = (host - (linear & -PAGE_SIZE) - POINTER_BIAS) | 0;
+    if (this.#words[index] !== word) (global ? this.#global : this.#local).add(index);
+    this.#words[index] = word;
     if (large) this.#large[linear >>> 22] = 1;
   }
 
@@ -76,9 +89,11 @@ export class Tlb {
     list.clear();
   }
 
-  /** Forgets the page of a linear address; all 4 MiB of it when it may have come from a large page. */
-  invalidate(linear: number): void {
-    const large = this.#large[linear >>> 22] !== 0;
+  /**
+   * Forgets the page of a linear address; all 4 MiB of it when it may have come from a large page.
+   * @param large whether that is so; known here for pages that were filled as parts of one
+   */
+  invalidate(linear: number, large = this.#large[linear >>> 22] !== 0): void {
     const first = large ? (linear >>> 22) << 10 : linear >>> 12;
     const count = large ? 1024 : 1;
     for (const table of TABLES) {

@@ -1,22 +1,35 @@
 /** The processor itself, in a compressed ring, as instructions that are not rewritten see it. */
 import { CpuAccess, type Platform, type StateHooks } from '../interpreter/cpu-access.ts';
 import type { Mmu } from '../memory/mmu.ts';
-import { Attribute } from '../x86/descriptors.ts';
+import type { Size } from '../x86/registers.ts';
 import type { CpuState } from '../x86/state.ts';
-import { compressAttributes } from './compression.ts';
+import { shadowDescriptor } from './compression.ts';
 
 type ReadGuestDescriptor = (selector: number) => { low: number; high: number } | null;
 
-/**
- * Descriptors come from the monitor's shadow of the guest's tables: code and data with compressed DPL; gates
- * and other system descriptors not present, so that using them traps.
- */
+/** Where the monitor's own tables lie: what SGDT, SIDT, SLDT and STR show a guest that asks the processor. */
+export const OwnTables = {
+  GDT: 0xffc00000,
+  GDT_LIMIT: 0xffff,
+  IDT: 0xffc10000,
+  IDT_LIMIT: 0x7ff,
+  TSS: 0xffc20000,
+  TSS_LIMIT: 0x67,
+  TR: 0x4000,
+  LDTR: 0x4008,
+} as const;
+
+/** Segments come from the monitor's shadow of the guest's tables, TSS and I/O permissions from its own. */
 export class DeprivilegedCpu extends CpuAccess {
   readonly #guestDescriptor: ReadGuestDescriptor;
   readonly #kernelRing: number;
 
   constructor(
-    state: CpuState, mmu: Mmu, platform: Platform, hooks: StateHooks, guestDescriptor: ReadGuestDescriptor,
+    state: CpuState,
+    mmu: Mmu,
+    platform: Platform,
+    hooks: StateHooks,
+    guestDescriptor: ReadGuestDescriptor,
     kernelRing: number,
   ) {
     super(state, mmu, platform, hooks);
@@ -25,11 +38,14 @@ export class DeprivilegedCpu extends CpuAccess {
   }
   override readDescriptor(selector: number): { low: number; high: number } | null {
     const descriptor = this.#guestDescriptor(selector);
-    if (descriptor === null) return null;
-    const { low, high } = descriptor;
-    if ((high & Attribute.SEGMENT) === 0) return { low, high: high & ~Attribute.PRESENT };
-    return { low, high: compressAttributes(high, this.#kernelRing) };
+    return descriptor && { low: descriptor.low, high: shadowDescriptor(descriptor.high, this.#kernelRing) };
   }
   /** The guest's tables are not touched: the monitor's shadow has the accessed bit set already. */
   override writeDescriptorHigh(): void {}
+  /** Every field of the monitor's TSS is all ones: its I/O map lies beyond the limit, no task is linked. */
+  override readLinear(linear: number, size: Size, user: boolean): number {
+    if (!user && linear >= OwnTables.TSS && linear <= OwnTables.TSS + OwnTables.TSS_LIMIT)
+      return (2 ** (8 * size) - 1) >>> 0;
+    return super.readLinear(linear, size, user);
+  }
 }

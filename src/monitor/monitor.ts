@@ -7,16 +7,18 @@ import type { Instruction } from '../decoder/instruction.ts';
 import { deliverEvent, deliverException } from '../instructions/callouts/index.ts';
 import { CpuAccess, type Platform } from '../interpreter/cpu-access.ts';
 import type { Control, ControlledCpu, Processor } from '../interpreter/processor.ts';
+import { a20Mask } from '../memory/paging.ts';
 import { bt } from '../techniques/bt.ts';
 import type { Technique } from '../techniques/technique.ts';
 import type { Treatment } from '../translator/encode.ts';
 import { Mode, segmentMode } from '../translator/mode.ts';
+import { descriptorDpl, isConformingCode } from '../x86/descriptors.ts';
 import { Vector } from '../x86/exceptions.ts';
 import { Flag, IOPL_SHIFT } from '../x86/flags.ts';
 import { CR0, CR4, Seg, SystemSegment } from '../x86/registers.ts';
 import { CpuState, SegmentField, System, SystemBase } from '../x86/state.ts';
 import { compressAttributes, compressRing, compressSelector } from './compression.ts';
-import { DeprivilegedCpu } from './deprivileged-cpu.ts';
+import { DeprivilegedCpu, OwnTables } from './deprivileged-cpu.ts';
 import { SHADOW_MEMORY, ShadowPaging } from './shadow-paging.ts';
 
 /** Bytes of machine memory the monitor keeps for itself. */
@@ -24,8 +26,11 @@ export const MONITOR_MEMORY = SHADOW_MEMORY;
 
 /** CR0 bits of the guest that the processor acts on as they are. */
 const SHARED_CR0 = CR0.PE | CR0.MP | CR0.EM | CR0.TS | CR0.ET | CR0.NE | CR0.AM;
-/** Where the monitor's own tables would lie: what SGDT, SIDT, SLDT and STR show a guest that asks the processor. */
-const OWN_TABLES = { gdt: 0xffc00000, gdtLimit: 0xffff, idt: 0xffc10000, idtLimit: 0x7ff, tr: 0x4000, ldtr: 0x4008 } as const;
+/** The same of CR4. */
+const SHARED_CR4 = CR4.TSD | CR4.DE | CR4.OSFXSR | CR4.OSXMMEXCPT;
+
+/** Whether the RPL in a segment register is the CPL, so that it must be compressed. */
+const showsRing = (segment: number): boolean => segment === Seg.CS || segment === Seg.SS;
 
 export interface MonitorCounters {
   /** Page faults the guest never saw, and those it did. */
@@ -40,33 +45,38 @@ export class Monitor implements Control {
   /** The virtual CPU. */
   readonly guestState: CpuState;
   readonly #processor: Processor;
+  readonly #platform: Platform;
   readonly #technique: Technique;
   readonly #kernelRing: number;
   readonly #guest: CpuAccess;
   readonly #physical: CpuAccess;
   readonly #shadow: ShadowPaging;
+  #addressMask = a20Mask(true);
   /** Set while one trapped instruction is executed the way a rewriting technique would. */
   #emulating = false;
 
   constructor(processor: Processor, platform: Platform, technique: Technique) {
     const { memory, mmu, state } = processor;
     this.#processor = processor;
+    this.#platform = platform;
     this.#technique = technique;
     this.#kernelRing = technique.kernelRing ?? 0;
     this.guestState = new CpuState(memory.memory.buffer, SystemBase.VIRTUAL);
-    this.#shadow = new ShadowPaging(memory);
+    this.#shadow = new ShadowPaging(mmu);
     const leave = () => processor.interrupt();
     this.#guest = new CpuAccess(this.guestState, mmu, platform, {
       pagingChanged: (flushGlobal) => this.#pagingChanged(flushGlobal),
       invalidatePage: (linear) => {
-        this.#shadow.invalidate(linear);
-        mmu.tlb.invalidate(linear);
+        const large = this.#shadow.invalidate(linear);
+        mmu.tlb.invalidate(linear, large);
       },
       modeChanged: () => this.#install(),
       leave,
     });
     this.#physical = new DeprivilegedCpu(
-      state, mmu, platform,
+      state,
+      mmu,
+      platform,
       { pagingChanged: () => {}, invalidatePage: () => {}, modeChanged: () => this.#adopt(), leave },
       (selector) => this.#guest.readDescriptor(selector),
       this.#kernelRing,
@@ -77,17 +87,20 @@ export class Monitor implements Control {
   entered(): void {
     const { state } = this.#processor;
     state.setSys(System.CR3, this.#shadow.root);
-    state.setSys(System.CR4, CR4.PGE);
-    state.setSys(System.GDTR_BASE, OWN_TABLES.gdt);
-    state.setSys(System.GDTR_LIMIT, OWN_TABLES.gdtLimit);
-    state.setSys(System.IDTR_BASE, OWN_TABLES.idt);
-    state.setSys(System.IDTR_LIMIT, OWN_TABLES.idtLimit);
-    state.setSegment(SystemSegment.TR, OWN_TABLES.tr, OWN_TABLES.gdt, 0x67, 0x8b00);
-    state.setSegment(SystemSegment.LDTR, OWN_TABLES.ldtr, 0, 0, 0);
+    state.setSys(System.GDTR_BASE, OwnTables.GDT);
+    state.setSys(System.GDTR_LIMIT, OwnTables.GDT_LIMIT);
+    state.setSys(System.IDTR_BASE, OwnTables.IDT);
+    state.setSys(System.IDTR_LIMIT, OwnTables.IDT_LIMIT);
+    state.setSegment(SystemSegment.TR, OwnTables.TR, OwnTables.TSS, OwnTables.TSS_LIMIT, 0x8b00);
+    state.setSegment(SystemSegment.LDTR, OwnTables.LDTR, 0, 0, 0);
     this.#pagingChanged(true);
     this.#install();
   }
 
+  setA20(enabled: boolean): void {
+    this.#addressMask = a20Mask(enabled);
+    this.#pagingChanged(true);
+  }
   cpu(virtual: boolean): ControlledCpu {
     return virtual ? this.#guest : this.#physical;
   }
@@ -99,22 +112,30 @@ export class Monitor implements Control {
     const { state, mmu } = this.#processor;
     const guest = this.guestState;
     const ring = compressRing(guest.cpl, this.#kernelRing);
-    const protectedMode = (guest.sys(System.CR0) & CR0.PE) !== 0 && !guest.flag(Flag.VM);
+    const flags = guest.sys(System.FLAGS);
+    const protectedMode = (guest.sys(System.CR0) & CR0.PE) !== 0;
+    if (!protectedMode && !this.#technique.rewrites)
+      this.#platform.shutdown(
+        `the guest went to real mode, which the technique ${this.#technique.name} cannot run`,
+      );
+    const compressed = protectedMode && (flags & Flag.VM) === 0;
     for (let segment = Seg.ES as number; segment <= Seg.GS; segment++) {
       const selector = guest.selector(segment);
       const attributes = guest.segment(segment, SegmentField.ATTRIBUTES);
       state.setSegment(
         segment,
-        protectedMode ? compressSelector(selector, this.#kernelRing) : selector,
+        compressed && showsRing(segment) ? compressSelector(selector, this.#kernelRing) : selector,
         guest.segment(segment, SegmentField.BASE),
         guest.segment(segment, SegmentField.LIMIT),
         compressAttributes(attributes, this.#kernelRing),
       );
     }
     state.cpl = ring;
-    const flags = guest.sys(System.FLAGS);
-    state.setSys(System.FLAGS, Flag.IF | (flags & Flag.VM) | (guest.cpl === 3 ? flags & Flag.IOPL : 0));
+    // User code that runs directly may see its IOPL; where nothing is rewritten IOPL has to make it trap.
+    const visible = guest.cpl === 3 && this.#technique.rewrites ? Flag.VM | Flag.IOPL : Flag.VM;
+    state.setSys(System.FLAGS, Flag.IF | (flags & visible));
     state.setSys(System.CR0, (guest.sys(System.CR0) & SHARED_CR0) | CR0.PG | CR0.WP);
+    state.setSys(System.CR4, (guest.sys(System.CR4) & SHARED_CR4) | CR4.PGE);
     mmu.user = ring === 3;
     this.#processor.mode = segmentMode(state) | (this.#runsDirectly() ? Mode.DIRECT : Mode.REWRITE);
   }
@@ -128,12 +149,12 @@ export class Monitor implements Control {
   #adopt(): void {
     const { state, mmu } = this.#processor;
     const guest = this.guestState;
-    guest.cpl = state.cpl === this.#kernelRing ? 0 : state.cpl;
+    guest.cpl = this.#adoptedRing();
     for (let segment = Seg.ES as number; segment <= Seg.GS; segment++) {
       const selector = state.selector(segment);
-      if (selector === compressSelector(guest.selector(segment), this.#kernelRing)) continue;
       guest.setSegment(
-        segment, selector,
+        segment,
+        showsRing(segment) ? (selector & 0xfffc) | guest.cpl : selector,
         state.segment(segment, SegmentField.BASE),
         state.segment(segment, SegmentField.LIMIT),
         state.segment(segment, SegmentField.ATTRIBUTES),
@@ -141,6 +162,18 @@ export class Monitor implements Control {
     }
     mmu.user = state.cpl === 3;
     this.#processor.mode = segmentMode(state) | (this.#runsDirectly() ? Mode.DIRECT : Mode.REWRITE);
+  }
+  /** The guest's CPL where the processor's does not tell: the DPL of its code segment, unless that is conforming. */
+  #adoptedRing(): number {
+    const { state } = this.#processor;
+    const guest = this.guestState;
+    if (state.cpl !== this.#kernelRing) return state.cpl;
+    const selector = state.selector(Seg.CS);
+    if (guest.cpl !== 3 && (selector & 0xfffc) === (guest.selector(Seg.CS) & 0xfffc)) return guest.cpl;
+    const descriptor = this.#guest.readDescriptor(selector);
+    return descriptor === null || isConformingCode(descriptor.high)
+      ? guest.cpl
+      : descriptorDpl(descriptor.high);
   }
   #pagingChanged(flushGlobal: boolean): void {
     this.#shadow.flush(flushGlobal);
@@ -153,7 +186,12 @@ export class Monitor implements Control {
 
   #pageFault(linear: number, error: number): number {
     const guest = this.guestState;
-    const mode = { cr0: guest.sys(System.CR0), cr3: guest.sys(System.CR3), cr4: guest.sys(System.CR4) };
+    const mode = {
+      cr0: guest.sys(System.CR0),
+      cr3: guest.sys(System.CR3),
+      cr4: guest.sys(System.CR4),
+      addressMask: this.#addressMask,
+    };
     const fault = this.#shadow.fill(mode, linear, error);
     if (fault < 0) {
       this.counters.hiddenPageFaults++;
@@ -165,13 +203,13 @@ export class Monitor implements Control {
   }
 
   onFault(vector: number, error: number): void {
-    if (vector === Vector.GP && this.#emulate()) return;
+    if ((vector === Vector.GP || vector === Vector.NP) && this.#emulate()) return;
     this.#guest.instructionEip = this.guestState.eip;
     deliverException(this.#guest, vector, error);
   }
-  /** Executes a privileged instruction that trapped because the guest kernel is deprivileged. */
+  /** Executes an instruction that trapped because the guest is deprivileged, on the virtual CPU. */
   #emulate(): boolean {
-    if (this.#technique.rewrites || this.#emulating || this.guestState.cpl === 3) return false;
+    if (this.#technique.rewrites || this.#emulating) return false;
     this.#emulating = true;
     const emulated = this.#processor.executeOnce();
     this.#emulating = false;

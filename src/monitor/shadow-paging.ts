@@ -4,7 +4,8 @@
  * would; INVLPG and CR3 loads empty them accordingly.
  */
 import { PAGE_SIZE } from '../memory/layout.ts';
-import { Entry, type PagingMode, Translation, walk } from '../memory/paging.ts';
+import type { Mmu } from '../memory/mmu.ts';
+import { Entry, type PagingMode, type TableMemory, Translation, walk } from '../memory/paging.ts';
 import { MONITOR_PHYSICAL, type PhysicalMemory } from '../memory/physical.ts';
 import { PageFault } from '../x86/exceptions.ts';
 import { CR0 } from '../x86/registers.ts';
@@ -16,18 +17,28 @@ const DIRECTORY = MONITOR_PHYSICAL;
 /** Physical addresses that reach neither guest RAM nor the monitor's: for guest mappings of nothing. */
 const NOWHERE = 0xe0000000;
 
+/** The memory the guest's tables may lie in: for the guest the monitor's pages are a hole. */
+const guestTables = (mmu: Mmu): TableMemory => ({
+  read: (physical, size) => (physical < MONITOR_PHYSICAL ? mmu.memory.read(physical, size) : 0xffffffff),
+  write(physical, size, value) {
+    if (physical < MONITOR_PHYSICAL) mmu.writePhysical(physical, size, value);
+  },
+});
+
 export class ShadowPaging {
   /** What CR3 of the processor holds. */
   readonly root = DIRECTORY;
   readonly #memory: PhysicalMemory;
+  readonly #guestTables: TableMemory;
   readonly #translation = new Translation();
   /** Tables in use, and whether each holds entries that a CR3 load must drop, or parts of large pages. */
   readonly #used = new Uint8Array(TABLES);
   readonly #local = new Uint8Array(TABLES);
   readonly #large = new Uint8Array(TABLES);
 
-  constructor(memory: PhysicalMemory) {
-    this.#memory = memory;
+  constructor(mmu: Mmu) {
+    this.#memory = mmu.memory;
+    this.#guestTables = guestTables(mmu);
   }
 
   /**
@@ -39,7 +50,7 @@ export class ShadowPaging {
     const write = (error & PageFault.W) !== 0;
     const user = (error & PageFault.U) !== 0;
     const t = this.#translation;
-    const fault = walk(this.#memory, guest, linear, write, user, t);
+    const fault = walk(this.#guestTables, guest, linear, write, user, t);
     if (fault >= 0) return fault;
     const index = linear >>> 22;
     const table = DIRECTORY + (1 + index) * PAGE_SIZE;
@@ -65,12 +76,16 @@ export class ShadowPaging {
     return -1;
   }
 
-  /** Drops one page, or all 4 MiB around it where a large page was mapped. */
-  invalidate(linear: number): void {
+  /** Drops one page, or all 4 MiB around it where a large page was mapped. @returns whether it was the latter */
+  invalidate(linear: number): boolean {
     const index = linear >>> 22;
-    if (this.#used[index] === 0) return;
-    if (this.#large[index] !== 0) this.#drop(index);
-    else this.#memory.write(DIRECTORY + (1 + index) * PAGE_SIZE + ((linear >>> 12) & 1023) * 4, 4, 0);
+    if (this.#used[index] === 0) return false;
+    if (this.#large[index] !== 0) {
+      this.#drop(index);
+      return true;
+    }
+    this.#memory.write(DIRECTORY + (1 + index) * PAGE_SIZE + ((linear >>> 12) & 1023) * 4, 4, 0);
+    return false;
   }
   /** Drops everything, or what is not global. Tables that mix both go as a whole. */
   flush(global: boolean): void {

@@ -2,13 +2,13 @@
 import type { Instruction, Operand } from '../decoder/instruction.ts';
 import { type CalloutName, callouts } from '../instructions/callouts/index.ts';
 import type { AddressKind, OperandKind } from '../instructions/form.ts';
-import { type Handler, findHandler } from '../instructions/handlers.ts';
+import { findHandler, type Handler } from '../instructions/handlers.ts';
 import { CalloutDetail, calloutNumber } from '../instructions/operands.ts';
 import { RECORD_SIZE, RecordOffset } from '../instructions/record.ts';
 import { x87, x87Handler, x87Opcode } from '../instructions/x87/x87.ts';
 import type { ConditionCode } from '../x86/flags.ts';
 import { Gpr, Seg, type Size } from '../x86/registers.ts';
-import { State, SystemBase, byteRegisterOffset, segmentAddress } from '../x86/state.ts';
+import { byteRegisterOffset, State, SystemBase, segmentAddress } from '../x86/state.ts';
 import { Mode } from './mode.ts';
 import { meaningOf } from './opcodes.ts';
 
@@ -54,7 +54,8 @@ const implicitSource = (i: Instruction, base: number): Memory => ({
 
 /** Only DS, ES, SS reached with 32-bit addresses in a flat block need no segmentation. */
 const addressKind = (i: Instruction, memory: Memory, mode: number): AddressKind => {
-  const flat = mode & Mode.FLAT && i.addressSize === 4 && memory.segment < Seg.FS && memory.segment !== Seg.CS;
+  const flat =
+    mode & Mode.FLAT && i.addressSize === 4 && memory.segment < Seg.FS && memory.segment !== Seg.CS;
   if (!flat) return 'segmented';
   return memory.index >= 0 ? 'index' : 'base';
 };
@@ -67,22 +68,44 @@ const operandsOf = (i: Instruction, name: string): readonly Operand[] => {
   const { operands } = i;
   if (STRINGS.has(name)) return [];
   switch (name) {
-    case 'j': case 'jmp': case 'call': case 'loop': case 'loope': case 'loopne': case 'jcxz':
-    case 'nop': case 'xlat': case 'push.segment': case 'enter':
+    case 'j':
+    case 'jmp':
+    case 'call':
+    case 'loop':
+    case 'loope':
+    case 'loopne':
+    case 'jcxz':
+    case 'nop':
+    case 'xlat':
+    case 'push.segment':
+    case 'enter':
       return [];
     case 'mov.from.segment':
       return operands.slice(0, 1);
     case 'ret':
       return operands.length ? operands : [{ kind: 'imm', value: 0, size: 2 }];
-    case 'xchg': case 'test':
-      return operands[0]?.kind === 'reg' && operands[1]?.kind === 'mem' ? [operands[1], operands[0]] : operands;
-    case 'rol': case 'ror': case 'rcl': case 'rcr': case 'shl': case 'shr': case 'sar':
+    case 'xchg':
+    case 'test':
+      return operands[0]?.kind === 'reg' && operands[1]?.kind === 'mem'
+        ? [operands[1], operands[0]]
+        : operands;
+    case 'rol':
+    case 'ror':
+    case 'rcl':
+    case 'rcr':
+    case 'shl':
+    case 'shr':
+    case 'sar':
       return operands.length === 1 ? [operands[0]!, { kind: 'imm', value: 1, size: 1 }] : operands;
     case 'imul3':
       return operands.length === 2 ? [operands[0]!, operands[0]!, operands[1]!] : operands;
-    case 'mul': case 'imul': case 'div': case 'idiv':
+    case 'mul':
+    case 'imul':
+    case 'div':
+    case 'idiv':
       return operands.slice(-1);
-    case 'aam': case 'aad':
+    case 'aam':
+    case 'aad':
       return operands.length ? operands : [{ kind: 'imm', value: 10, size: 1 }];
     default:
       return name.endsWith('.cl') ? operands.slice(0, -1) : operands;
@@ -195,12 +218,18 @@ export class RecordWriter {
 
   #memory(record: number, memory: Memory, addressSize: number): void {
     const view = this.#view;
-    view.setUint16(record + RecordOffset.BASE, memory.base >= 0 ? gprAddress(memory.base, 4) : State.ZERO, true);
-    view.setUint16(record + RecordOffset.INDEX, memory.index >= 0 ? gprAddress(memory.index, 4) : State.ZERO, true);
-    view.setInt32(record + RecordOffset.DISPLACEMENT, memory.disp, true);
     view.setUint16(
-      record + RecordOffset.SEGMENT, segmentAddress(SystemBase.PHYSICAL, memory.segment), true,
+      record + RecordOffset.BASE,
+      memory.base >= 0 ? gprAddress(memory.base, 4) : State.ZERO,
+      true,
     );
+    view.setUint16(
+      record + RecordOffset.INDEX,
+      memory.index >= 0 ? gprAddress(memory.index, 4) : State.ZERO,
+      true,
+    );
+    view.setInt32(record + RecordOffset.DISPLACEMENT, memory.disp, true);
+    view.setUint16(record + RecordOffset.SEGMENT, segmentAddress(SystemBase.PHYSICAL, memory.segment), true);
     view.setUint32(record + RecordOffset.ADDRESS_MASK, addressSize === 2 ? 0xffff : 0xffffffff, true);
   }
 
@@ -254,10 +283,15 @@ export class RecordWriter {
     const segment = isPortString ? implicitSource(i, Gpr.ESI).segment : (memory?.segment ?? Seg.DS);
     detail |= segment << CalloutDetail.SEGMENT_SHIFT;
     this.#bytes[record + RecordOffset.DETAIL] = detail;
-    this.#bytes[record + RecordOffset.SCALE] = (memory?.scale ?? 0) | (i.operandSize << CalloutDetail.SIZE_SHIFT);
+    this.#bytes[record + RecordOffset.SCALE] =
+      (memory?.scale ?? 0) | (i.operandSize << CalloutDetail.SIZE_SHIFT);
     const segmentRegister = i.operands.find((o) => o.kind === 'reg' && o.class === 'segment');
     const reg =
-      segmentRegister?.kind === 'reg' && i.modrm < 0 ? segmentRegister.index : i.modrm >= 0 ? (i.modrm >> 3) & 7 : 0;
+      segmentRegister?.kind === 'reg' && i.modrm < 0
+        ? segmentRegister.index
+        : i.modrm >= 0
+          ? (i.modrm >> 3) & 7
+          : 0;
     const rm = i.modrm >= 0 ? i.modrm & 7 : 0;
     view.setUint16(record + RecordOffset.REG0, reg | (rm << 8), true);
     const immediates = i.operands.filter((o) => o.kind === 'imm');

@@ -24,7 +24,10 @@ const range = (first: number, count: number): number[] => Array.from({ length: c
 const reg = (i: Instruction): number => (i.modrm >> 3) & 7;
 const isMemory = (i: Instruction): boolean => i.modrm >> 6 !== 3;
 /** By the reg field of ModRM. */
-const group = (...entries: (Meaning | null)[]): Entry => (i) => entries[reg(i)] ?? undefined;
+const group =
+  (...entries: (Meaning | null)[]): Entry =>
+  (i) =>
+    entries[reg(i)] ?? undefined;
 
 const ALU = ['add', 'or', 'adc', 'sbb', 'and', 'sub', 'xor', 'cmp'] as const;
 for (const [n, name] of ALU.entries()) set(range(n * 8, 6), handler(name));
@@ -108,8 +111,14 @@ set(0xf5, handler('cmc'));
 set(
   [0xf6, 0xf7],
   group(
-    handler('test'), handler('test'), handler('not'), handler('neg'),
-    handler('mul'), handler('imul'), handler('div'), handler('idiv'),
+    handler('test'),
+    handler('test'),
+    handler('not'),
+    handler('neg'),
+    handler('mul'),
+    handler('imul'),
+    handler('div'),
+    handler('idiv'),
   ),
 );
 set(0xf8, handler('clc'));
@@ -122,17 +131,31 @@ set(0xfe, group(handler('inc'), handler('dec')));
 set(
   0xff,
   group(
-    handler('inc'), handler('dec'), handler('call.indirect'), callout('call_far_mem'),
-    handler('jmp.indirect'), callout('jmp_far_mem'), handler('push'),
+    handler('inc'),
+    handler('dec'),
+    handler('call.indirect'),
+    callout('call_far_mem'),
+    handler('jmp.indirect'),
+    callout('jmp_far_mem'),
+    handler('push'),
   ),
 );
 
-set(0x0f00, group(callout('sldt'), callout('str'), callout('lldt'), callout('ltr'), callout('verr'), callout('verw')));
+set(
+  0x0f00,
+  group(callout('sldt'), callout('str'), callout('lldt'), callout('ltr'), callout('verr'), callout('verw')),
+);
 set(
   0x0f01,
   group(
-    callout('sgdt'), callout('sidt'), callout('lgdt'), callout('lidt'),
-    callout('smsw'), null, callout('lmsw'), callout('invlpg'),
+    callout('sgdt'),
+    callout('sidt'),
+    callout('lgdt'),
+    callout('lidt'),
+    callout('smsw'),
+    null,
+    callout('lmsw'),
+    callout('invlpg'),
   ),
 );
 set(0x0f02, callout('lar'));

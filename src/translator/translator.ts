@@ -5,11 +5,11 @@
 import { Block } from '../cache/block.ts';
 import type { TranslationCache } from '../cache/translation-cache.ts';
 import type { Decoded, Decoder, Instruction } from '../decoder/instruction.ts';
-import { type Handler, Special, findHandler, fusionOf } from '../instructions/handlers.ts';
+import { findHandler, fusionOf, type Handler, Special } from '../instructions/handlers.ts';
 import { RECORD_SIZE } from '../instructions/record.ts';
 import { PAGE_SIZE } from '../memory/layout.ts';
-import { type PhysicalMemory, biased } from '../memory/physical.ts';
-import { RecordWriter, type Selected, type Treatment, select } from './encode.ts';
+import { biased, type PhysicalMemory } from '../memory/physical.ts';
+import { RecordWriter, type Selected, select, type Treatment } from './encode.ts';
 import { Mode } from './mode.ts';
 import { definedAsUndefined } from './opcodes.ts';
 
@@ -46,7 +46,9 @@ interface Scanned {
 }
 
 const synthetic = (name: string): Selected => ({
-  handler: findHandler(name, {}) as Handler, callout: -1, endsBlock: true,
+  handler: findHandler(name, {}) as Handler,
+  callout: -1,
+  endsBlock: true,
 });
 const undefinedOpcode = synthetic('undefined');
 const tooLong = synthetic('too.long');
@@ -97,7 +99,9 @@ export class Translator {
 
   /** Decodes at a page offset. Only the first instruction of a block may cross the page. */
   #decode(
-    place: CodePlace, offset: number, first: boolean,
+    place: CodePlace,
+    offset: number,
+    first: boolean,
   ): { decoded: Decoded; secondPage: number } | FetchFault | 'crosses' {
     const bits = place.mode & Mode.CODE32 ? 32 : 16;
     const start = place.physical & (PAGE_SIZE - 1);
@@ -118,13 +122,20 @@ export class Translator {
     for (let i = 0; i < inPage; i++) window[i] = bytes[at + i]!;
     for (let i = inPage; i < MAX_INSTRUCTION; i++) window[i] = this.#memory.read(second + i - inPage, 1);
     const whole = this.#decoder.decode(window, 0, Math.min(MAX_INSTRUCTION, left), offset, bits);
-    if (whole.kind === 'truncated') return left < MAX_INSTRUCTION ? 'limit' : { decoded: { kind: 'too-long' }, secondPage: second };
+    if (whole.kind === 'truncated')
+      return left < MAX_INSTRUCTION ? 'limit' : { decoded: { kind: 'too-long' }, secondPage: second };
     return { decoded: whole, secondPage: second };
   }
 
   #select(decoded: Decoded, place: CodePlace, offset: number): Scanned {
     if (decoded.kind === 'undefined')
-      return { instruction: null, selected: undefinedOpcode, treatment: 0, offset, length: Math.max(1, decoded.length) };
+      return {
+        instruction: null,
+        selected: undefinedOpcode,
+        treatment: 0,
+        offset,
+        length: Math.max(1, decoded.length),
+      };
     if (decoded.kind !== 'instruction')
       return { instruction: null, selected: tooLong, treatment: 0, offset, length: 1 };
     const { instruction } = decoded;
@@ -141,7 +152,12 @@ export class Translator {
   }
 
   #write(
-    place: CodePlace, scanned: readonly Scanned[], start: number, end: number, secondPage: number, keep: boolean,
+    place: CodePlace,
+    scanned: readonly Scanned[],
+    start: number,
+    end: number,
+    secondPage: number,
+    keep: boolean,
   ): Block {
     const guard = secondPage >= 0 ? 1 : 0;
     const open = !scanned.at(-1)!.selected.endsBlock;
@@ -160,20 +176,27 @@ export class Translator {
     for (const [i, s] of scanned.entries()) {
       const { number } = s.selected.handler;
       const next = scanned[i + 1];
-      const fusion: number | undefined = fused || !next ? undefined : fusionOf(number, next.selected.handler.number);
+      const fusion: number | undefined =
+        fused || !next ? undefined : fusionOf(number, next.selected.handler.number);
       fused = fusion !== undefined;
       writer.head(record, fusion ?? number, s.offset, count - i, s.length);
       if (s.instruction) {
         if (s.selected.callout >= 0) writer.callout(record, s.instruction, s.selected, s.treatment);
         else if (isDirectTransfer(s.selected.handler.spec.name)) {
           const target = s.instruction.operands.at(-1);
-          writer.targets(record, relativeTarget(s, target?.kind === 'imm' ? target.value : 0), s.offset + s.length);
+          writer.targets(
+            record,
+            relativeTarget(s, target?.kind === 'imm' ? target.value : 0),
+            s.offset + s.length,
+          );
         } else writer.operands(record, s.instruction, s.selected, s.treatment);
       }
       record += RECORD_SIZE;
     }
     if (open) {
-      const handler = keep ? findHandler('continue', { flat: (place.mode & Mode.FLAT) !== 0 })!.number : Special.STOP;
+      const handler = keep
+        ? findHandler('continue', { flat: (place.mode & Mode.FLAT) !== 0 })!.number
+        : Special.STOP;
       writer.head(record, handler, end, 0, 0);
       writer.targets(record, 0, end);
     }
@@ -184,7 +207,7 @@ export class Translator {
       counters.translatedBytes += end - start;
       counters.records += recordCount;
       this.#cache.insert(block);
-    }
+    } else this.#cache.insertScratch(block);
     return block;
   }
 }

@@ -21,12 +21,36 @@ export const Vector = {
 } as const;
 
 export const vectorNames: readonly string[] = [
-  '#DE', '#DB', 'NMI', '#BP', '#OF', '#BR', '#UD', '#NM', '#DF', 'vector 9', '#TS', '#NP', '#SS', '#GP', '#PF',
-  'vector 15', '#MF', '#AC', '#MC', '#XM',
+  '#DE',
+  '#DB',
+  'NMI',
+  '#BP',
+  '#OF',
+  '#BR',
+  '#UD',
+  '#NM',
+  '#DF',
+  'vector 9',
+  '#TS',
+  '#NP',
+  '#SS',
+  '#GP',
+  '#PF',
+  'vector 15',
+  '#MF',
+  '#AC',
+  '#MC',
+  '#XM',
 ];
 
 const WITH_ERROR_CODE = new Set<number>([
-  Vector.DF, Vector.TS, Vector.NP, Vector.SS, Vector.GP, Vector.PF, Vector.AC,
+  Vector.DF,
+  Vector.TS,
+  Vector.NP,
+  Vector.SS,
+  Vector.GP,
+  Vector.PF,
+  Vector.AC,
 ]);
 
 /** Whether the processor pushes an error code for this exception (SDM vol. 3, table 6-1). */

@@ -29,6 +29,21 @@ export const IOPL_SHIFT = 12;
 
 /** Condition codes as encoded in the low four bits of Jcc, SETcc and CMOVcc (SDM vol. 1, appendix B). */
 export const conditionNames = [
-  'o', 'no', 'b', 'ae', 'e', 'ne', 'be', 'a', 's', 'ns', 'p', 'np', 'l', 'ge', 'le', 'g',
+  'o',
+  'no',
+  'b',
+  'ae',
+  'e',
+  'ne',
+  'be',
+  'a',
+  's',
+  'ns',
+  'p',
+  'np',
+  'l',
+  'ge',
+  'le',
+  'g',
 ] as const;
 export type ConditionCode = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 | 10 | 11 | 12 | 13 | 14 | 15;

@@ -6,8 +6,9 @@
  * descriptor tables, segment registers, privilege) exists twice: `PHYSICAL` is what the processor executes
  * with; `VIRTUAL` is what a monitor's guest believes in. Without a monitor only `PHYSICAL` is used.
  */
-import { Flag, RESERVED_FLAGS, STATUS_FLAGS } from './flags.ts';
+
 import { Attribute, isData, isReadable, isWritableData } from './descriptors.ts';
+import { Flag, RESERVED_FLAGS, STATUS_FLAGS } from './flags.ts';
 
 /** Addresses (bytes, in the machine's linear memory) of what exists once. Everything is 32 bits unless said. */
 export const State = {
@@ -57,7 +58,6 @@ export const State = {
   SHADOW: 0x170,
   /** Nonzero asks the engine to leave at the end of the current callout. */
   LEAVE: 0x168,
-
 
   /** x87 and later SSE state; see fpu.ts. */
   FPU: 0x200,

@@ -1,5 +1,5 @@
 /** Vectors recorded on a real processor: a sample that lives here, and all of them where they can be had. */
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
@@ -37,7 +37,9 @@ describe('the sample of silicon vectors', () => {
 
 const complete = oracle && existsSync(join(oracle, 'vectors')) ? join(oracle, 'vectors') : undefined;
 describe.skipIf(!complete)('all silicon vectors (skipped where RINGDOWN_ORACLE names no folder)', () => {
-  const files = complete ? readdirSync(complete).filter((f) => CLASSES.some((c) => f.startsWith(`${c}-`))) : [];
+  const files = complete
+    ? readdirSync(complete).filter((f) => CLASSES.some((c) => f.startsWith(`${c}-`)))
+    : [];
   it.each(files)('%s', { timeout: 600_000 }, (file) => {
     expect(differences(harness, join(complete!, file))).toEqual([]);
   });
@@ -47,7 +49,11 @@ describe('the comparison itself', () => {
   it('notices a wrong register, flag and memory byte', () => {
     const [vector] = load(join(SAMPLE, 'seq.txt.gz')).filter((v) => !exceptionFor(v));
     const outcome = harness.run(vector!);
-    const registers = { ...outcome.registers, eax: outcome.registers.eax! ^ 1, efl: outcome.registers.efl! ^ 0x10000 };
+    const registers = {
+      ...outcome.registers,
+      eax: outcome.registers.eax! ^ 1,
+      efl: outcome.registers.efl! ^ 0x10000,
+    };
     const memory = new Map(outcome.memory).set(0x13fff0, 0);
     const found = compare(vector!, { ...outcome, registers, memory });
     expect(found.map((d) => d.split(':')[0])).toEqual(['eax', 'eflags', 'memory 13fff0']);

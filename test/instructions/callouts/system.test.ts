@@ -43,7 +43,7 @@ describe('control registers', () => {
   it('CR4 takes the bits of features the model has', () => {
     const cpu = atLevel(0);
     expect(write(cpu, 'mov_to_cr', 4, CR4.PSE | CR4.PGE | CR4.TSD)).toBeNull();
-    expect(cpu.events).toEqual(['flush all']);
+    expect(cpu.events).toEqual(['flush all', 'mode']);
     for (const bit of [CR4.VME, CR4.PVI, CR4.DE, CR4.PAE, CR4.MCE, CR4.OSFXSR, CR4.OSXMMEXCPT, CR4.UMIP]) {
       expect(write(cpu, 'mov_to_cr', 4, bit), bit.toString(16)).toMatchObject(GP0);
     }

@@ -1,0 +1,105 @@
+/** The options that every command which runs a guest has, and what they come to. */
+import { type Command, Option } from 'commander';
+import type { CreateOptions } from '../index.ts';
+import { type LogLevel, logLevels } from './logging.ts';
+import type { Plan } from './plan.ts';
+import {
+  type CharacterDevice,
+  type DebugExitPorts,
+  parseCharacterDevice,
+  parseDevice,
+  parseSerialPorts,
+  parseSize,
+} from './values.ts';
+
+export interface MachineFlags {
+  readonly memory?: number;
+  readonly technique?: 'bt' | 'trap' | 'native';
+  readonly engine?: 'core' | 'reference';
+  readonly clock?: 'virtual' | 'wall';
+  readonly cacheSize?: number;
+  readonly serial?: readonly CharacterDevice[];
+  readonly debugcon?: CharacterDevice;
+  readonly device?: DebugExitPorts;
+  readonly reboot: boolean;
+  readonly stats?: 'text' | 'json';
+  readonly statsFile?: string;
+  readonly logLevel: LogLevel;
+}
+
+/** Adds the options to a command. */
+export const addMachineOptions = (command: Command): Command =>
+  command
+    .addOption(new Option('-m, --memory <size>', 'guest memory, 2M to 2G (256M)').argParser(parseSize))
+    .addOption(
+      new Option(
+        '--technique <name>',
+        'binary translation, naive trap-and-emulate, or no monitor (bt)',
+      ).choices(['bt', 'trap', 'native']),
+    )
+    .addOption(
+      new Option('--engine <name>', 'what executes instructions (core)').choices(['core', 'reference']),
+    )
+    .addOption(new Option('--cache-size <size>', 'translation cache, 64K to 512M (32M)').argParser(parseSize))
+    .addOption(
+      new Option(
+        '--clock <name>',
+        'guest time from instructions, the same in every run, or the real one (virtual)',
+      ).choices(['virtual', 'wall']),
+    )
+    .addOption(
+      new Option(
+        '--serial <device>',
+        'COM1, then COM2: stdio, mon:stdio, null or file:NAME (stdio, null)',
+      ).argParser(parseSerialPorts),
+    )
+    .addOption(
+      new Option('--debugcon <device>', 'port 0xE9: stdio, null or file:NAME (null)').argParser(
+        parseCharacterDevice,
+      ),
+    )
+    .addOption(
+      new Option(
+        '--device <device>',
+        'isa-debug-exit,iobase=0xf4,iosize=4 moves the debug exit port',
+      ).argParser(parseDevice),
+    )
+    .option('--no-reboot', 'end the run when the guest resets the machine')
+    .addOption(
+      new Option('--stats <format>', 'statistics of the run, on standard error').choices(['text', 'json']),
+    )
+    .option('--stats-file <file>', 'write the statistics to a file instead (json unless --stats says text)')
+    .addOption(
+      new Option('--log-level <level>', 'messages for developers').choices(logLevels).default('silent'),
+    )
+    .option('--nographic', 'accepted, as there is no screen')
+    .addOption(new Option('--display <type>', 'accepted: none').choices(['none']))
+    .addOption(new Option('--monitor <device>', 'accepted: none').choices(['none']));
+
+/** Everything in a plan but the guest itself. */
+export const planMachine = (
+  flags: MachineFlags,
+  core: Uint8Array<ArrayBuffer>,
+): Omit<Plan, 'name' | 'load'> => {
+  const { memory, technique, engine, clock, cacheSize, device: debugExit, statsFile } = flags;
+  const statistics = flags.stats ?? (statsFile === undefined ? undefined : 'json');
+  const machine: CreateOptions = {
+    core,
+    ...(memory !== undefined && { memory }),
+    ...(technique && { technique }),
+    ...(engine && { engine }),
+    // Real time has a real calendar.
+    ...(clock && { clock, ...(clock === 'wall' && { start: Date.now() }) }),
+    ...(cacheSize !== undefined && { cacheSize }),
+    ...(debugExit && { debugExit }),
+  };
+  return {
+    machine,
+    serial: flags.serial ?? [{ kind: 'stdio' }],
+    debugConsole: flags.debugcon ?? { kind: 'null' },
+    reboot: flags.reboot,
+    logLevel: flags.logLevel,
+    ...(statistics && { statistics }),
+    ...(statsFile !== undefined && { statisticsFile: statsFile }),
+  };
+};

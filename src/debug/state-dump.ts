@@ -1,0 +1,125 @@
+/** A processor's state as text, for a person who wants to know why a guest came to its end. */
+import { formatInstruction } from '../decoder/format.ts';
+import type { Decoder } from '../decoder/instruction.ts';
+import { a20Mask, type PagingMode, Translation, walk } from '../memory/paging.ts';
+import type { PhysicalMemory } from '../memory/physical.ts';
+import { Attribute } from '../x86/descriptors.ts';
+import { Flag, IOPL_SHIFT } from '../x86/flags.ts';
+import { Gpr, gprNames, Seg, SystemSegment, segmentNames } from '../x86/registers.ts';
+import { type CpuState, SegmentField, System } from '../x86/state.ts';
+
+/** Hexadecimal digits as in a dump. */
+export const hex = (value: number, digits = 8): string => (value >>> 0).toString(16).padStart(digits, '0');
+
+const flagNames = [
+  'ID',
+  'VIP',
+  'VIF',
+  'AC',
+  'VM',
+  'RF',
+  'NT',
+  'OF',
+  'DF',
+  'IF',
+  'TF',
+  'SF',
+  'ZF',
+  'AF',
+  'PF',
+  'CF',
+] as const;
+
+const formatFlags = (eflags: number): string => {
+  const set = flagNames.filter((name) => eflags & Flag[name]);
+  return `EFLAGS ${hex(eflags)}  IOPL=${(eflags & Flag.IOPL) >> IOPL_SHIFT} ${set.join(' ')}`.trimEnd();
+};
+
+const formatSegment = (state: CpuState, name: string, segment: number): string => {
+  const attributes = state.segment(segment, SegmentField.ATTRIBUTES);
+  const fields = [
+    hex(state.selector(segment), 4),
+    hex(state.segment(segment, SegmentField.BASE)),
+    hex(state.segment(segment, SegmentField.LIMIT)),
+    hex(attributes),
+  ];
+  return `${name.padEnd(4)} ${fields.join(' ')}${attributes & Attribute.PRESENT ? '' : '  unusable'}`;
+};
+
+const registerLine = (state: CpuState, registers: readonly Gpr[]): string =>
+  registers.map((r) => `${gprNames[r].toUpperCase()} ${hex(state.gpr(r))}`).join('  ');
+
+/** Registers, flags, segments (selector, base, limit, attributes), tables and control registers. */
+export const formatState = (state: CpuState): string[] => {
+  const system = (name: string, offset: number) => `${name} ${hex(state.sys(offset))}`;
+  const table = (name: string, base: number, limit: number) =>
+    `${name}      ${hex(state.sys(base))} ${hex(state.sys(limit))}`;
+  return [
+    registerLine(state, [Gpr.EAX, Gpr.EBX, Gpr.ECX, Gpr.EDX]),
+    registerLine(state, [Gpr.ESI, Gpr.EDI, Gpr.EBP, Gpr.ESP]),
+    `EIP ${hex(state.eip)}  CPL ${state.cpl}  ${formatFlags(state.eflags)}`,
+    ...segmentNames.map((name, segment) => formatSegment(state, name.toUpperCase(), segment)),
+    formatSegment(state, 'LDTR', SystemSegment.LDTR),
+    formatSegment(state, 'TR', SystemSegment.TR),
+    table('GDT', System.GDTR_BASE, System.GDTR_LIMIT),
+    table('IDT', System.IDTR_BASE, System.IDTR_LIMIT),
+    [
+      system('CR0', System.CR0),
+      system('CR2', System.CR2),
+      system('CR3', System.CR3),
+      system('CR4', System.CR4),
+    ].join('  '),
+    [system('DR6', System.DR + 24), system('DR7', System.DR + 28)].join('  '),
+  ];
+};
+
+/** Bytes of code shown, and instructions decoded from them. */
+const CODE_BYTES = 64;
+const CODE_INSTRUCTIONS = 6;
+
+/**
+ * The instructions at CS:EIP, a line each, read as if A20 were open. Guest memory stays as it is.
+ * @param state the guest's view of the processor @returns a single line saying so where no code can be read
+ */
+export const formatCode = (state: CpuState, memory: PhysicalMemory, decoder: Decoder): string[] => {
+  const code = readCode(state, memory, CODE_BYTES);
+  if (code.length === 0) return [`${hex(state.eip)}  not mapped`];
+  const bits = state.segment(Seg.CS, SegmentField.ATTRIBUTES) & Attribute.DEFAULT_32 ? 32 : 16;
+  const lines: string[] = [];
+  for (let at = 0; at < code.length && lines.length < CODE_INSTRUCTIONS; ) {
+    const address = state.eip + at;
+    const decoded = decoder.decode(code, at, Math.min(15, code.length - at), address, bits);
+    if (decoded.kind === 'truncated') break;
+    const length =
+      decoded.kind === 'instruction'
+        ? decoded.instruction.length
+        : decoded.kind === 'undefined'
+          ? decoded.length
+          : 15;
+    const bytes = Array.from(code.subarray(at, at + length), (byte) => hex(byte, 2)).join(' ');
+    const text =
+      decoded.kind === 'instruction' ? formatInstruction(decoded.instruction) : `(${decoded.kind})`;
+    lines.push(`${hex(address)}  ${bytes.padEnd(24)} ${text}`);
+    at += length;
+  }
+  return lines;
+};
+
+const readCode = (state: CpuState, memory: PhysicalMemory, length: number): Uint8Array => {
+  const mode: PagingMode = {
+    cr0: state.sys(System.CR0),
+    cr3: state.sys(System.CR3),
+    cr4: state.sys(System.CR4),
+    addressMask: a20Mask(true),
+  };
+  // Looking must not set accessed bits.
+  const tables = { read: (physical: number) => memory.read(physical, 4), write: () => {} };
+  const start = state.segment(Seg.CS, SegmentField.BASE) + state.eip;
+  const translation = new Translation();
+  const bytes: number[] = [];
+  for (let i = 0; i < length; i++) {
+    if (walk(tables, mode, (start + i) >>> 0, false, state.cpl === 3, translation) !== -1) break;
+    bytes.push(memory.read(translation.physical, 1));
+  }
+  return Uint8Array.from(bytes);
+};

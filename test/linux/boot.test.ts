@@ -1,0 +1,213 @@
+/**
+ * Debian's kernel, unmodified, boots to a shell, works and powers off: under `native` and `bt`, twice each in
+ * virtual time, which must not differ in a byte or a count; and under `trap` it must go wrong.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { BANNER, COMMAND_LINE, MEMORY } from '../../guests/debian/initramfs.ts';
+import { formatStatistics } from '../../src/cli/statistics-text.ts';
+import { createDecoder } from '../../src/decoder/decoder.ts';
+import { Machine, type Outcome, type TechniqueName } from '../../src/machine/machine.ts';
+import type { Statistics } from '../../src/machine/statistics.ts';
+import { type Exchange, ShellSession } from './shell-session.ts';
+
+const folder = new URL('../../.guests/debian/', import.meta.url);
+const file = (name: string): Buffer => readFileSync(new URL(name, folder));
+const present = ['vmlinuz', 'initrd.gz', 'busybox'].every((name) => existsSync(new URL(name, folder)));
+const required = Boolean(process.env.RINGDOWN_REQUIRE_DEBIAN);
+const MISSING = 'the Linux boot needs .guests/debian: npm run guest:debian fetches it';
+
+/** A boot takes seconds on an idle machine; this one may have much else to do. */
+const TIMEOUT = 600_000;
+/** Noon, from which the guest's clock runs. */
+const START = Date.UTC(2024, 0, 1, 12);
+
+const command = {
+  identity: 'uname -a',
+  processor: 'cat /proc/cpuinfo',
+  remainder: 'echo $((123456789 * 37 % 1000003))',
+  quotient: 'echo $((0x7fffffffffffffff / 12345))',
+  floating: `awk 'BEGIN { printf "%.17g %.17g", 10 / 3, 1e22 / 7 }'`,
+  hash: 'sha256sum /bin/busybox',
+  pipe: 'seq 1000 | sort -rn | head -n 1',
+  date: 'date -u +%Y-%m-%dT%H:%M',
+  files: 'ls -1 /',
+  processes: 'ps',
+  messages: 'dmesg | grep -c "Linux version"',
+  sleep: '(sleep 1; echo awake) & sleep 100',
+  status: 'echo status $?',
+} as const;
+const exchanges: readonly Exchange[] = [
+  ...Object.values(command).map((type) =>
+    type === command.sleep ? { type, during: { output: '\r\nawake\r\n', type: '\x03' } } : { type },
+  ),
+  // The shell is what /init waits for.
+  { type: 'exit' },
+];
+
+interface Run {
+  readonly outcome: Outcome;
+  /** Every byte of the console. */
+  readonly console: string;
+  /** What the kernel and /init said before the first prompt. */
+  readonly boot: string;
+  readonly answers: ReadonlyMap<string, string>;
+  readonly prompted: boolean;
+  /** Without host time. */
+  readonly statistics: Omit<Statistics, 'hostMilliseconds'>;
+}
+
+interface RunOptions {
+  /** Instructions after which the run is stopped. */
+  readonly limit?: number;
+  /** Print the statistics. */
+  readonly figures?: boolean;
+}
+
+const run = async (
+  technique: TechniqueName,
+  { limit = Number.POSITIVE_INFINITY, figures = false }: RunOptions = {},
+): Promise<Run> => {
+  let prompted = false;
+  const session = new ShellSession(exchanges, (bytes) => machine.sendSerial(bytes));
+  session.onFirstPrompt = () => {
+    prompted = true;
+  };
+  const machine = new Machine(await createDecoder(), {
+    technique,
+    engine: 'core',
+    memory: MEMORY << 20,
+    clock: 'virtual',
+    start: START,
+    onSerial: (_port, byte) => session.receive(byte),
+  });
+  machine.load({
+    name: 'vmlinuz',
+    kernel: file('vmlinuz'),
+    append: COMMAND_LINE,
+    modules: [{ name: 'initrd', bytes: file('initrd.gz'), commandLine: '' }],
+  });
+  const guard = setInterval(() => {
+    if (machine.processor.retired >= limit) machine.stop();
+  }, 50);
+  const outcome = await machine.run().finally(() => clearInterval(guard));
+  const { hostMilliseconds, ...statistics } = machine.statistics();
+  if (figures) console.log(formatStatistics({ ...statistics, hostMilliseconds }));
+  return {
+    outcome,
+    console: Buffer.from(session.console).toString('latin1'),
+    boot: session.boot,
+    answers: session.answers,
+    prompted,
+    statistics,
+  };
+};
+
+const runs = new Map<string, Promise<Run>>();
+/** The first or second run of a technique, made when it is first asked for. */
+const boot = (technique: 'native' | 'bt', which: 'first' | 'second' = 'first'): Promise<Run> => {
+  const key = `${technique} ${which}`;
+  let made = runs.get(key);
+  if (!made) runs.set(key, (made = run(technique, { figures: technique === 'bt' && which === 'first' })));
+  return made;
+};
+
+if (required)
+  it('has the files of the Debian guest', () => {
+    expect(present, MISSING).toBe(true);
+  });
+else if (!present) {
+  console.warn(`SKIPPED: ${MISSING}`);
+  it.skip(MISSING, () => {});
+}
+
+describe.skipIf(!present).each(['native', 'bt'] as const)(
+  'Linux under %s',
+  { timeout: TIMEOUT },
+  (technique) => {
+    const answer = async (line: string): Promise<string> => {
+      const text = (await boot(technique)).answers.get(line);
+      expect(text, `no answer to ${line}`).toBeDefined();
+      return text!;
+    };
+
+    it('reaches the shell', async () => {
+      const { boot: text, prompted } = await boot(technique);
+      expect(prompted, text.slice(-2000)).toBe(true);
+      expect(text).toContain(`Kernel command line: ${COMMAND_LINE}\n`);
+      expect(text).toMatch(new RegExp(`^${BANNER}\\d+\\.\\d+\\.\\S+\\. Leave`, 'm'));
+      expect(text).not.toMatch(/\bBUG\b|\bOops\b|WARNING: CPU|Call Trace|invalid opcode|segfault/);
+    });
+    it('tells what it is', async () => {
+      expect(await answer(command.identity)).toMatch(/^Linux \S+ \d+\.\d+\.\S+ .* i686 GNU\/Linux$/m);
+      const processor = await answer(command.processor);
+      expect(processor).toMatch(/^vendor_id\s*: \S+$/m);
+      expect(processor).toMatch(/^flags\s*: .*\bfpu\b.*\bpse\b.*\btsc\b/m);
+      expect(processor.match(/^processor\s*:/gm)).toHaveLength(1);
+    });
+    it('calculates', async () => {
+      expect(await answer(command.remainder)).toBe(`${(123456789 * 37) % 1000003}\n`);
+      expect(await answer(command.quotient)).toBe(`${0x7fffffffffffffffn / 12345n}\n`);
+      expect(await answer(command.floating)).toBe([10 / 3, 1e22 / 7].map((x) => x.toPrecision(17)).join(' '));
+      const hash = createHash('sha256').update(file('busybox')).digest('hex');
+      expect(await answer(command.hash)).toBe(`${hash}  /bin/busybox\n`);
+      expect(await answer(command.pipe)).toBe('1000\n');
+    });
+    it('knows the time of day', async () => {
+      expect(await answer(command.date)).toMatch(/^2024-01-01T12:0[0-2]\n$/);
+    });
+    it('lists files, processes and messages', async () => {
+      expect((await answer(command.files)).trim().split('\n')).toEqual([
+        'bin',
+        'dev',
+        'init',
+        'proc',
+        'root',
+        'sys',
+        'tmp',
+      ]);
+      const processes = await answer(command.processes);
+      expect(processes).toMatch(/^ +1 0 .*\binit\b/m);
+      expect(processes).toMatch(/^ +\d+ 0 .*\bps\b/m);
+      expect(await answer(command.messages)).toBe('1\n');
+    });
+    it('gives Ctrl-C to the program in the foreground', async () => {
+      const { statistics } = await boot(technique);
+      expect(await answer(command.sleep)).toContain('^C');
+      // 128 + SIGINT
+      expect(await answer(command.status)).toBe('status 130\n');
+      expect(statistics.guestMilliseconds).toBeLessThan(100_000);
+    });
+    it('powers off by itself', async () => {
+      const { outcome, console: text } = await boot(technique);
+      expect(outcome).toEqual({ kind: 'power-off' });
+      expect(text).toContain('reboot: Power down');
+    });
+    it('is the same in every run', async () => {
+      const [first, second] = [await boot(technique), await boot(technique, 'second')];
+      expect(second.console).toBe(first.console);
+      expect(second.statistics).toEqual(first.statistics);
+    });
+  },
+);
+
+describe.skipIf(!present)('Linux', { timeout: TIMEOUT }, () => {
+  it('cannot tell bt from native', async () => {
+    const [native, bt] = [await boot('native'), await boot('bt')];
+    expect(bt.console).toBe(native.console);
+    expect(bt.statistics.instructions).toBe(native.statistics.instructions);
+    expect(bt.statistics.guestMilliseconds).toBe(native.statistics.guestMilliseconds);
+  });
+
+  // PUSHF at ring 1 shows the IF the processor runs with, always set; POPF drops the IF it is given. The kernel
+  // finds its interrupts enabled where it has disabled them, and then waits for ever for those it has lost.
+  it('goes wrong under trap', async () => {
+    const native = await boot('native');
+    const trap = await run('trap', { limit: native.statistics.instructions });
+    expect(trap.prompted).toBe(false);
+    expect(trap.outcome).toEqual({ kind: 'stopped' });
+    expect(trap.console).toContain('Interrupts were enabled *very* early');
+    expect(native.console).not.toContain('Interrupts were enabled');
+  });
+});

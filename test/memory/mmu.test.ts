@@ -1,0 +1,229 @@
+/** Linear accesses: page ends, faults, holes, watches; and that the TLB is as stale as a processor's, not more. */
+import { describe, expect, test } from 'vitest';
+import { BOUNCE_BUFFER, POINTER_BIAS, RAM_BASE } from '../../src/memory/layout.ts';
+import { Watch } from '../../src/memory/mmu.ts';
+import { a20Mask, Entry } from '../../src/memory/paging.ts';
+import { DIRECTORY, entryAt, map, newMmu, USER } from './support.ts';
+
+const FIRST = 0x0040_0000;
+const SECOND = FIRST + 0x1000;
+const A = 0x0030_0000;
+const B = 0x0031_0000;
+
+describe('accesses across two pages', () => {
+  test('take their parts from both', () => {
+    const { memory, mmu } = newMmu();
+    map(memory, FIRST, A);
+    map(memory, SECOND, B);
+    mmu.write(SECOND - 1, 4, 0x44332211, false);
+    expect(memory.read(A + 0xfff, 1)).toBe(0x11);
+    expect(memory.read(B, 2)).toBe(0x3322);
+    expect(memory.read(B + 2, 1)).toBe(0x44);
+    expect(mmu.read(SECOND - 1, 4, false)).toBe(0x44332211);
+  });
+  test.each([
+    ['absent', 0, 2],
+    ['read-only', Entry.P | Entry.US, 3],
+  ])('write nothing when the second is %s', (_name, bits, code) => {
+    const { memory, mmu, error, cr2 } = newMmu();
+    map(memory, FIRST, A);
+    map(memory, SECOND, B, bits);
+    mmu.write(SECOND - 2, 4, -1, false);
+    expect(mmu.faulted).toBe(true);
+    expect([error(), cr2()]).toEqual([code, SECOND]);
+    expect(memory.read(A + 0xffe, 2)).toBe(0);
+    expect(mmu.slowUpdate(SECOND - 2, 4)).toBe(0);
+    expect(mmu.slowWrite(SECOND - 2, 4, -1)).toBe(0);
+    expect(memory.read(A + 0xffe, 2)).toBe(0);
+    mmu.probeWrite(SECOND - 2, 4, false);
+    expect(mmu.faulted).toBe(true);
+  });
+  test('name the first page when both fault', () => {
+    const { mmu, cr2, error } = newMmu();
+    mmu.read(SECOND - 2, 4, true);
+    expect([error(), cr2()]).toEqual([4, SECOND - 2]);
+  });
+  test('wrap at 4 GiB', () => {
+    const { memory, mmu } = newMmu();
+    map(memory, 0xfffff000, A);
+    map(memory, 0, B);
+    mmu.write(0xfffffffe, 4, 0x44332211, false);
+    expect(memory.read(A + 0xffe, 2)).toBe(0x2211);
+    expect(memory.read(B, 2)).toBe(0x4433);
+    expect(mmu.read(0xfffffffe, 4, false)).toBe(0x44332211);
+    const pointer = mmu.slowRead(0xfffffffe, 4);
+    expect(memory.view.getUint32(pointer + POINTER_BIAS, true)).toBe(0x44332211);
+  });
+  test('commit to where they were found, even if they change their own mapping', () => {
+    const { memory, mmu } = newMmu();
+    // The first page is the page table that maps the second.
+    const entry = entryAt(memory, SECOND);
+    map(memory, FIRST, entry & ~0xfff);
+    map(memory, SECOND, B);
+    map(memory, FIRST + 0x3ff000, A);
+    mmu.watch(B, Watch.TRACE);
+    expect(mmu.slowUpdate(SECOND - 2, 4)).toBe(BOUNCE_BUFFER - POINTER_BIAS);
+    memory.write(entry, 4, 0);
+    mmu.tlb.flush(true);
+    memory.view.setUint32(BOUNCE_BUFFER, 0x44332211, true);
+    mmu.slowCommit(SECOND - 2, 4);
+    expect(memory.read(B, 2)).toBe(0x4433);
+  });
+});
+
+describe('pointers of the engines', () => {
+  test('lead into RAM, or to the bounce buffer for holes', () => {
+    const { memory, mmu } = newMmu();
+    map(memory, FIRST, A);
+    map(memory, SECOND, 0xa0000);
+    expect(mmu.slowRead(FIRST + 8, 4)).toBe(RAM_BASE + A + 8 - POINTER_BIAS);
+    expect(mmu.slowRead(SECOND, 4)).toBe(BOUNCE_BUFFER - POINTER_BIAS);
+    expect(memory.view.getUint32(BOUNCE_BUFFER, true)).toBe(0xffffffff);
+    expect(mmu.tlb.word(SECOND, false, false)).toBe(0);
+  });
+  test('ROM is read directly and never written', () => {
+    const { memory, mmu } = newMmu();
+    memory.load(0xf0000, Uint8Array.of(1, 2, 3, 4));
+    map(memory, FIRST, 0xf0000);
+    expect(mmu.slowUpdate(FIRST, 4)).toBe(BOUNCE_BUFFER - POINTER_BIAS);
+    memory.view.setUint32(BOUNCE_BUFFER, 0, true);
+    mmu.slowCommit(FIRST, 4);
+    expect(memory.read(0xf0000, 4)).toBe(0x04030201);
+    expect(mmu.tlb.word(FIRST, true, false)).toBe(0);
+    expect(mmu.tlb.word(FIRST, false, false)).not.toBe(0);
+  });
+});
+
+describe('staleness', () => {
+  /** Reads one byte; pages hold 1 at A and 2 at B. */
+  const prepare = (bits = USER) => {
+    const machine = newMmu();
+    machine.memory.write(A, 1, 1);
+    machine.memory.write(B, 1, 2);
+    map(machine.memory, FIRST, A, bits);
+    return { ...machine, look: () => machine.mmu.read(FIRST, 1, false) };
+  };
+  test('a changed entry counts after INVLPG', () => {
+    const { memory, mmu, look } = prepare();
+    expect(look()).toBe(1);
+    map(memory, FIRST, B);
+    expect(look()).toBe(1);
+    mmu.tlb.invalidate(FIRST + 5);
+    expect(look()).toBe(2);
+  });
+  test('absent entries are never kept', () => {
+    const { memory, mmu, look } = prepare(0);
+    look();
+    expect(mmu.faulted).toBe(true);
+    map(memory, FIRST, B);
+    expect(look()).toBe(2);
+  });
+  test('a CR3 load spares global pages', () => {
+    const { memory, mmu, look } = prepare(USER | Entry.G);
+    look();
+    map(memory, FIRST, B);
+    mmu.tlb.flush(false);
+    expect(look()).toBe(1);
+    mmu.tlb.flush(true);
+    expect(look()).toBe(2);
+  });
+  test('a page that is walked again as a local one goes with the next CR3 load', () => {
+    const { memory, mmu, look } = prepare(USER | Entry.G);
+    look();
+    // Not global any more and moved: the write walks the tables, whose answer replaces the old one.
+    map(memory, FIRST, B);
+    mmu.write(FIRST, 1, 2, false);
+    expect(look()).toBe(2);
+    map(memory, FIRST, A);
+    mmu.tlb.flush(false);
+    expect(look()).toBe(1);
+  });
+  test('INVLPG anywhere in a 4 MiB page drops all of it', () => {
+    const { memory, mmu, look } = prepare();
+    memory.write(DIRECTORY + (FIRST >>> 22) * 4, 4, 0x400000 | USER | Entry.PS);
+    memory.write(0x400000, 1, 7);
+    expect(look()).toBe(7);
+    memory.write(DIRECTORY + (FIRST >>> 22) * 4, 4, 0);
+    expect(look()).toBe(7);
+    mmu.tlb.invalidate(FIRST + 0x3ff000);
+    look();
+    expect(mmu.faulted).toBe(true);
+  });
+  test('a first write behind reads sets D', () => {
+    const { memory, mmu, look } = prepare();
+    look();
+    expect(memory.read(entryAt(memory, FIRST), 4) & Entry.D).toBe(0);
+    mmu.write(FIRST, 1, 3, false);
+    expect(memory.read(entryAt(memory, FIRST), 4) & Entry.D).toBe(Entry.D);
+  });
+  test('user and supervisor are kept apart', () => {
+    const { mmu, look } = prepare(Entry.P | Entry.RW);
+    expect(look()).toBe(1);
+    mmu.read(FIRST, 1, true);
+    expect(mmu.faulted).toBe(true);
+  });
+  test('many pages: nothing stale is left when the lists of filled words overflow', () => {
+    const { memory, mmu, look } = prepare();
+    look();
+    for (let i = 0; i < 70_000; i++) {
+      mmu.tlb.invalidate(SECOND);
+      mmu.tlb.fill(SECOND, RAM_BASE + A, false, false, false, false);
+    }
+    map(memory, FIRST, B);
+    mmu.tlb.flush(false);
+    expect(look()).toBe(2);
+    expect(mmu.tlb.word(SECOND, false, false)).toBe(0);
+  });
+});
+
+describe('watches', () => {
+  test('see every write, through every mapping, until they are taken away', () => {
+    const { memory, mmu } = newMmu();
+    const seen: number[][] = [];
+    mmu.hooks.onWatchedWrite = (physical, size, watch) => seen.push([physical, size, watch]);
+    map(memory, FIRST, A);
+    map(memory, SECOND, A);
+    mmu.write(FIRST, 4, 1, false);
+    mmu.write(SECOND, 4, 1, false);
+    expect(mmu.tlb.word(FIRST, true, false)).not.toBe(0);
+    mmu.watch(A, Watch.CODE);
+    expect(mmu.tlb.word(FIRST, true, false)).toBe(0);
+    expect(mmu.tlb.word(SECOND, true, false)).toBe(0);
+    expect(mmu.tlb.word(FIRST, false, false)).not.toBe(0);
+    mmu.write(FIRST + 4, 4, 2, false);
+    mmu.slowWrite(SECOND + 8, 2, 3);
+    expect(mmu.tlb.word(FIRST, true, false)).toBe(0);
+    mmu.watch(A, Watch.TRACE);
+    mmu.unwatch(A, Watch.CODE);
+    mmu.write(FIRST + 12, 1, 4, false);
+    mmu.unwatch(A, Watch.TRACE);
+    mmu.write(FIRST + 16, 1, 5, false);
+    expect(seen).toEqual([
+      [A + 4, 4, 1],
+      [A + 8, 2, 1],
+      [A + 12, 1, 2],
+    ]);
+  });
+});
+
+test('accessed and dirty bits are seen by those who watch the page of the table', () => {
+  const { memory, mmu } = newMmu();
+  const seen: number[] = [];
+  map(memory, FIRST, A);
+  mmu.hooks.onWatchedWrite = (physical) => seen.push(physical);
+  mmu.watch(entryAt(memory, FIRST), Watch.CODE);
+  mmu.read(FIRST, 1, false);
+  mmu.write(FIRST, 1, 0, false);
+  expect(seen).toEqual([entryAt(memory, FIRST), entryAt(memory, FIRST)]);
+});
+
+test('without A20 the second megabyte is the first', () => {
+  const { memory, mmu } = newMmu();
+  map(memory, FIRST, 0x100000);
+  map(memory, SECOND, 0x300000);
+  mmu.addressMask = a20Mask(false);
+  // The table at 101000h is out of reach: the directory at 1000h serves as the table.
+  memory.write(DIRECTORY + ((FIRST >>> 12) & 1023) * 4, 4, 0x500000 | USER);
+  memory.write(0x400000, 1, 9);
+  expect(mmu.read(FIRST, 1, false)).toBe(9);
+});
