@@ -124,7 +124,9 @@ const keyOf = (name: string, c: Choice): string =>
 const isInline = (spec: InstructionSpec, c: Choice): boolean => {
   if (spec.hot !== true || c.address === 'segmented') return false;
   if (spec.variants?.flat && !c.flat) return false;
-  return c.size !== 2 || spec.variants?.conditions === undefined;
+  if (c.size === 2) return spec.name === 'mov';
+  // Sixteen conditions for each would be most of the loop.
+  return !spec.variants?.conditions || c.address !== 'index';
 };
 
 const byKey = new Map<string, Handler>();
