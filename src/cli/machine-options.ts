@@ -30,7 +30,7 @@ export interface MachineFlags {
 /** Adds the options to a command. */
 export const addMachineOptions = (command: Command): Command =>
   command
-    .addOption(new Option('-m, --memory <size>', 'guest memory, 2M to 2G (256M)').argParser(parseSize))
+    .addOption(new Option('-m, --memory <size>', 'guest memory, 2M to 1990M (256M)').argParser(parseSize))
     .addOption(
       new Option(
         '--technique <name>',

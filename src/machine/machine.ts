@@ -9,7 +9,7 @@ import { createReferenceEngine } from '../interpreter/reference-engine.ts';
 import type { BootModule } from '../loader/image.ts';
 import { LoadError, type MemoryRange } from '../loader/image.ts';
 import { loadKernel } from '../loader/load.ts';
-import { PAGE_SIZE } from '../memory/layout.ts';
+import { PAGE_SIZE, RAM_BASE } from '../memory/layout.ts';
 import { PhysicalMemory } from '../memory/physical.ts';
 import { MONITOR_MEMORY, Monitor, type MonitorCounters } from '../monitor/monitor.ts';
 import { techniques } from '../techniques/index.ts';
@@ -25,7 +25,7 @@ export type TechniqueName = keyof typeof techniques;
 export type EngineName = 'core' | 'reference';
 
 export interface MachineOptions {
-  /** RAM in bytes: a multiple of 4 KiB, at least 2 MiB, at most 2 GiB. Default 256 MiB. */
+  /** RAM in bytes: a multiple of 4 KiB, at least 2 MiB; with the translation cache less than 2 GiB. Default 256 MiB. */
   readonly memory?: number;
   readonly technique?: TechniqueName;
   readonly engine?: EngineName;
@@ -77,13 +77,21 @@ export class MachineError extends Error {
   override readonly name = 'MachineError';
 }
 
+/** Addresses in the machine's linear memory are handled as signed 32-bit numbers. */
+const LINEAR_MEMORY_LIMIT = 2 ** 31;
+
 const checkOptions = (options: MachineOptions): void => {
   const memory = options.memory ?? 256 << 20;
-  if (!Number.isInteger(memory) || memory < 2 << 20 || memory > 2 ** 31 || memory % PAGE_SIZE !== 0)
-    throw new MachineError(`memory of ${memory} bytes: must be 2 MiB to 2048 MiB and whole pages`);
+  if (!Number.isInteger(memory) || memory < 2 << 20 || memory % PAGE_SIZE !== 0)
+    throw new MachineError(`memory of ${memory} bytes: must be at least 2 MiB and whole pages`);
   const cache = options.cacheSize ?? 32 << 20;
   if (!Number.isInteger(cache) || cache < 64 << 10 || cache > 512 << 20)
     throw new MachineError(`translation cache of ${cache} bytes: must be 64 KiB to 512 MiB`);
+  const most = LINEAR_MEMORY_LIMIT - RAM_BASE - MONITOR_MEMORY - cache;
+  if (memory > most)
+    throw new MachineError(
+      `memory of ${Math.ceil(memory / 2 ** 20)} MiB: at most ${Math.floor(most / 2 ** 20)} MiB with this translation cache`,
+    );
 };
 
 export class Machine {
