@@ -202,6 +202,15 @@ const common: readonly Handler[] = [
   request('add', ['reg', 'reg']),
   request('add', ['reg', 'imm']),
   request('sub', ['reg', 'reg']),
+  request('xor', ['reg', 'reg']),
+  request('lea', ['reg', 'mem'], 'base'),
+  request('lea', ['reg', 'mem'], 'index'),
+  request('shl', ['reg', 'imm']),
+  request('shr', ['reg', 'imm']),
+  request('movzx16', ['reg', 'reg']),
+  request('imul2', ['reg', 'reg']),
+  request('adc', ['reg', 'reg']),
+  request('pop', ['reg']),
 ];
 /** What sets the flags that a conditional jump behind it looks at. */
 const comparing: readonly Handler[] = [
