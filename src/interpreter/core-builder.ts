@@ -338,7 +338,8 @@ export class CoreBuilder extends Builder {
   }
   /**
    * Emits an access in two ways: `fast` with a TLB word that serves it, `slow` where there is none or the
-   * access leaves its page. Two branches cost less than one on a combined condition.
+   * address is not aligned and the access may leave its page. Two branches cost less than one on a combined
+   * condition.
    */
   #access(
     word: number,
@@ -357,11 +358,10 @@ export class CoreBuilder extends Builder {
     w.op(Op.i32Eqz);
     w.branch(Op.brIf, 0);
     if (size > 1) {
+      // Cheaper than asking whether the page is left; the slow path's first step sorts the rest out.
       w.get(linear);
-      w.i32(PAGE_SIZE - 1);
+      w.i32(size === 8 ? 7 : size - 1);
       w.op(Op.i32And);
-      w.i32(PAGE_SIZE - size);
-      w.op(Op.i32GtU);
       w.branch(Op.brIf, 0);
     }
     fast();

@@ -5,7 +5,14 @@
 import { fusions, HANDLER_COUNT, type Handler, handlers, Special } from '../instructions/handlers.ts';
 import { RECORD_SIZE, RecordOffset } from '../instructions/record.ts';
 import { execute } from '../instructions/spec.ts';
-import { JUMP_CACHE_BASE, JUMP_CACHE_ENTRIES, JumpCacheField, PAGE_SIZE } from '../memory/layout.ts';
+import {
+  JUMP_CACHE_BASE,
+  JUMP_CACHE_ENTRIES,
+  JumpCacheField,
+  PAGE_SIZE,
+  POINTER_BIAS,
+  TLB_WRITE_OFFSET,
+} from '../memory/layout.ts';
 import { FunctionWriter, ModuleWriter, Op, ValType } from '../wasm/writer.ts';
 import { Seg } from '../x86/registers.ts';
 import { HISTORY_LENGTH, SegmentField, State, SystemBase, segmentAddress } from '../x86/state.ts';
@@ -32,14 +39,18 @@ const loadState = (w: FunctionWriter, address: number): void => {
   w.i32(0);
   w.memory(Op.i32Load, address);
 };
+/** Adds to the TLB's base, on the stack, the offset of the word for the linear address in a local. */
+const tlbIndex = (w: FunctionWriter, linear: number): void => {
+  w.get(linear);
+  w.i32(12);
+  w.op(Op.i32ShrU);
+  w.i32(2);
+  w.op(Op.i32Shl, Op.i32Add);
+};
 /** Pushes the TLB read word for the linear address in a local. */
 const tlbWord = (w: FunctionWriter, linear: number): void => {
   w.get(CoreLocal.TLB);
-  w.get(linear);
-  w.i32(10);
-  w.op(Op.i32ShrU);
-  w.i32(0x3ffffc);
-  w.op(Op.i32And, Op.i32Add);
+  tlbIndex(w, linear);
   w.memory(Op.i32Load, 0);
 };
 
@@ -49,7 +60,32 @@ interface Module {
   readonly callout: number;
 }
 
-/** Imports and the wrappers that save the record and the budget before the host is asked. */
+/**
+ * The first step of a slow path: `serve` with the TLB word on the stack if there is one and the access of
+ * `size` bytes at `linear` (both parameters) stays in its page. That is where unaligned accesses are served.
+ */
+const writeQuickStep = (w: FunctionWriter, tlbOffset: number, serve: (word: number) => void): void => {
+  const word = w.local(i32);
+  loadState(w, State.TLB);
+  tlbIndex(w, SlowParameter.LINEAR);
+  w.memory(Op.i32Load, tlbOffset);
+  w.tee(word);
+  w.i32(0);
+  w.op(Op.i32Ne);
+  w.get(SlowParameter.LINEAR);
+  w.i32(PAGE_SIZE - 1);
+  w.op(Op.i32And);
+  w.get(SlowParameter.SIZE);
+  w.op(Op.i32Add);
+  w.i32(PAGE_SIZE);
+  w.op(Op.i32LeU, Op.i32And);
+  w.block(Op.if);
+  serve(word);
+  w.op(Op.end);
+};
+const SlowParameter = { LINEAR: 0, SIZE: 1, VALUE: 2 } as const;
+
+/** Imports, and what surrounds them: a quick step first, then the record and the budget are saved for the host. */
 const declare = (writer: ModuleWriter): Module => {
   const imports = {
     slowRead: writer.import('host', 'read', signature(2)),
@@ -58,8 +94,14 @@ const declare = (writer: ModuleWriter): Module => {
     slowCommit: writer.import('host', 'commit', signature(2)),
     callout: writer.import('host', 'callout', signature(0)),
   };
-  const wrap = (target: number, parameters: number, result: boolean): number => {
+  const wrap = (
+    target: number,
+    parameters: number,
+    result: boolean,
+    quick: (w: FunctionWriter) => void = () => {},
+  ): number => {
     const w = new FunctionWriter(parameters + 2);
+    quick(w);
     save(w, State.RECORD, parameters);
     save(w, State.BUDGET, parameters + 1);
     for (let i = 0; i < parameters; i++) w.get(i);
@@ -68,12 +110,37 @@ const declare = (writer: ModuleWriter): Module => {
     const full = signature(parameters + 2);
     return writer.function(result ? full : { ...full, results: [] }, w.finish());
   };
+  const pointer = (tlbOffset: number) => (w: FunctionWriter) =>
+    writeQuickStep(w, tlbOffset, (word) => {
+      w.get(word);
+      w.get(SlowParameter.LINEAR);
+      w.op(Op.i32Add, Op.return);
+    });
+  const store = (w: FunctionWriter) =>
+    writeQuickStep(w, TLB_WRITE_OFFSET, (word) => {
+      for (const [size, opcode] of [
+        [4, Op.i32Store],
+        [2, Op.i32Store16],
+      ] as const) {
+        w.get(SlowParameter.SIZE);
+        w.i32(size);
+        w.op(Op.i32Eq);
+        w.block(Op.if);
+        w.get(word);
+        w.get(SlowParameter.LINEAR);
+        w.op(Op.i32Add);
+        w.get(SlowParameter.VALUE);
+        w.memory(opcode, POINTER_BIAS);
+        w.i32(1);
+        w.op(Op.return, Op.end);
+      }
+    });
   return {
     writer,
     functions: {
-      slowRead: wrap(imports.slowRead, 2, true),
-      slowUpdate: wrap(imports.slowUpdate, 2, true),
-      slowWrite: wrap(imports.slowWrite, 3, true),
+      slowRead: wrap(imports.slowRead, 2, true, pointer(0)),
+      slowUpdate: wrap(imports.slowUpdate, 2, true, pointer(TLB_WRITE_OFFSET)),
+      slowWrite: wrap(imports.slowWrite, 3, true, store),
       slowCommit: wrap(imports.slowCommit, 2, false),
     },
     callout: wrap(imports.callout, 0, true),
