@@ -17,7 +17,7 @@ import {
 } from '../instructions/builder.ts';
 import type { Form } from '../instructions/form.ts';
 import { fieldWidth, type RecordField, RecordOffset } from '../instructions/record.ts';
-import { BOUNCE_BUFFER, PAGE_SIZE, POINTER_BIAS, TLB_WRITE_OFFSET } from '../memory/layout.ts';
+import { BOUNCE_BUFFER, POINTER_BIAS, TLB_WRITE_OFFSET } from '../memory/layout.ts';
 import { type FunctionWriter, Op, ValType } from '../wasm/writer.ts';
 import { Vector } from '../x86/exceptions.ts';
 import { Seg, type Size } from '../x86/registers.ts';

@@ -1,8 +1,8 @@
 /** The machine's clocks: virtual time driven by instructions, and the host's time. */
 import type { Clock, Timer } from '../devices/device.ts';
 
-/** Virtual nanoseconds one instruction takes: a processor of 250 million instructions a second. */
-export const NANOSECONDS_PER_INSTRUCTION = 4;
+/** Virtual nanoseconds one instruction takes: a processor of 125 million instructions a second. */
+export const NANOSECONDS_PER_INSTRUCTION = 8;
 
 class ClockTimer implements Timer {
   readonly expired: () => void;
