@@ -124,7 +124,7 @@ const keyOf = (name: string, c: Choice): string =>
 const isInline = (spec: InstructionSpec, c: Choice): boolean => {
   if (spec.hot !== true || c.address === 'segmented') return false;
   if (spec.variants?.flat && !c.flat) return false;
-  if (c.size === 2) return spec.name === 'mov';
+  if (c.size === 2) return c.address === 'none' || spec.name === 'mov';
   // Sixteen conditions for each would be most of the loop.
   return !spec.variants?.conditions || c.address !== 'index';
 };

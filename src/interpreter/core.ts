@@ -15,7 +15,14 @@ import {
 } from '../memory/layout.ts';
 import { FunctionWriter, ModuleWriter, Op, ValType } from '../wasm/writer.ts';
 import { Seg } from '../x86/registers.ts';
-import { HISTORY_LENGTH, SegmentField, State, SystemBase, segmentAddress } from '../x86/state.ts';
+import {
+  HISTORY_LENGTH,
+  HISTORY_STEP,
+  SegmentField,
+  State,
+  SystemBase,
+  segmentAddress,
+} from '../x86/state.ts';
 import { CoreBuilder, type CoreFunctions, CoreLocal, type Leaving } from './core-builder.ts';
 import { Exit } from './exits.ts';
 
@@ -324,13 +331,11 @@ const writeRun = (module: Module): number => {
   w.block(Op.loop);
   // Block entry: pay for the whole block.
   w.get(blocks);
-  w.i32(1);
+  w.i32(HISTORY_STEP);
   w.op(Op.i32Add);
   w.tee(blocks);
-  w.i32(HISTORY_LENGTH - 1);
+  w.i32(HISTORY_LENGTH * HISTORY_STEP - 1);
   w.op(Op.i32And);
-  w.i32(2);
-  w.op(Op.i32Shl);
   w.get(CoreLocal.RECORD);
   w.memory(Op.i32Store, State.HISTORY);
   addBudget(Op.i32Sub);

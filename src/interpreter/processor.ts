@@ -17,7 +17,15 @@ import { Mode } from '../translator/mode.ts';
 import { type CodePlace, Translator } from '../translator/translator.ts';
 import { Fault, Vector } from '../x86/exceptions.ts';
 import { Seg } from '../x86/registers.ts';
-import { CpuState, HISTORY_LENGTH, SegmentField, State, System, SystemBase } from '../x86/state.ts';
+import {
+  CpuState,
+  HISTORY_LENGTH,
+  HISTORY_STEP,
+  SegmentField,
+  State,
+  System,
+  SystemBase,
+} from '../x86/state.ts';
 import type { Engine, EngineHost } from './engine.ts';
 import { Exit } from './exits.ts';
 
@@ -373,7 +381,7 @@ export class Processor {
   /** Guest-physical addresses of the blocks entered last, the latest first; those no longer kept are left out. */
   lastBlocks(): { readonly physical: number; readonly length: number }[] {
     const words = this.#words;
-    const latest = words[State.BLOCKS >> 2]!;
+    const latest = words[State.BLOCKS >> 2]! / HISTORY_STEP;
     return Array.from({ length: HISTORY_LENGTH }, (_, i) => {
       const at = (latest - i) & (HISTORY_LENGTH - 1);
       return this.cache.findByEntry(words[(State.HISTORY >> 2) + at]!);
@@ -385,7 +393,7 @@ export class Processor {
     const words = this.#words;
     const { counters } = this.cache;
     const hits = words[State.LOOKUP_HITS >> 2]! >>> 0;
-    this.blocksEntered += (words[State.BLOCKS >> 2]! - this.#blocksCounted) >>> 0;
+    this.blocksEntered += ((words[State.BLOCKS >> 2]! - this.#blocksCounted) >>> 0) / HISTORY_STEP;
     this.#blocksCounted = words[State.BLOCKS >> 2]!;
     counters.lookups += hits;
     counters.hits += hits;

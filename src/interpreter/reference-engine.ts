@@ -6,7 +6,14 @@ import { jumpCacheEntry } from '../memory/jump-cache.ts';
 import { JumpCacheField, PAGE_SIZE } from '../memory/layout.ts';
 import type { PhysicalMemory } from '../memory/physical.ts';
 import { Seg } from '../x86/registers.ts';
-import { HISTORY_LENGTH, SegmentField, State, SystemBase, segmentAddress } from '../x86/state.ts';
+import {
+  HISTORY_LENGTH,
+  HISTORY_STEP,
+  SegmentField,
+  State,
+  SystemBase,
+  segmentAddress,
+} from '../x86/state.ts';
 import type { Engine, EngineHost } from './engine.ts';
 import { Exit } from './exits.ts';
 import { ReferenceBuilder } from './reference-builder.ts';
@@ -85,8 +92,8 @@ export const createReferenceEngine = (memory: PhysicalMemory, host: EngineHost):
         return exit;
       };
       for (;;) {
-        set(State.BLOCKS, get(State.BLOCKS) + 1);
-        set(State.HISTORY + (get(State.BLOCKS) & (HISTORY_LENGTH - 1)) * 4, record);
+        set(State.BLOCKS, get(State.BLOCKS) + HISTORY_STEP);
+        set(State.HISTORY + (get(State.BLOCKS) & (HISTORY_LENGTH * HISTORY_STEP - 1)), record);
         set(State.BUDGET, get(State.BUDGET) - remaining(record));
         if (get(State.BUDGET) < 0) return leave(Exit.BUDGET);
         let next = 0;

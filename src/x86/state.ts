@@ -31,7 +31,7 @@ export const State = {
   RECORD: 0x140,
   /** Instructions left before the engine must leave, counted down a whole block at a time. */
   BUDGET: 0x144,
-  /** Blocks entered so far, modulo 2^32. */
+  /** HISTORY_STEP times the blocks entered so far, modulo 2^32. */
   BLOCKS: 0x148,
   /** Blocks found in the jump cache since the counter was last taken. */
   LOOKUP_HITS: 0x14c,
@@ -65,8 +65,9 @@ export const State = {
   HISTORY: 0x800,
 } as const;
 
-/** Entries of State.HISTORY; a power of two. */
+/** Entries of State.HISTORY, a power of two, and the size of one in bytes: BLOCKS counts in it. */
 export const HISTORY_LENGTH = 16;
+export const HISTORY_STEP = 4;
 
 /** Base addresses of the two system states. */
 export const SystemBase = { PHYSICAL: 0x400, VIRTUAL: 0x600 } as const;
