@@ -200,8 +200,8 @@ describe.skipIf(!present)('Linux', { timeout: TIMEOUT }, () => {
     expect(bt.statistics.guestMilliseconds).toBe(native.statistics.guestMilliseconds);
   });
 
-  // PUSHF at ring 1 shows the IF the processor runs with, always set; POPF drops the IF it is given. The kernel
-  // finds its interrupts enabled where it has disabled them, and then waits for ever for those it has lost.
+  // PUSHF at ring 1 shows the IF the processor runs with, always set, and POPF drops the IF it is given. The kernel
+  // finds its interrupts enabled where it has disabled them, and says so; later it stops getting on.
   it('goes wrong under trap', async () => {
     const native = await boot('native');
     const trap = await run('trap', { limit: native.statistics.instructions });
