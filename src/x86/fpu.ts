@@ -27,6 +27,17 @@ export const Fpu = {
   XMM: State.FPU + 0x100,
 } as const;
 
+/**
+ * Where an SSE floating-point computation finds its operands and leaves its result: 16 bytes each, lanes little-
+ * endian. FIRST is the destination operand, SECOND the source, PREDICATE (32 bits) a compare's immediate.
+ */
+export const SseScratch = {
+  FIRST: State.FPU + 0x180,
+  SECOND: State.FPU + 0x190,
+  RESULT: State.FPU + 0x1a0,
+  PREDICATE: State.FPU + 0x1b0,
+} as const;
+
 /** Status word bits (SDM vol. 1, figure 8-4). The exception bits are those of the control word's masks too. */
 export const FpuStatus = {
   IE: 1 << 0,
@@ -59,6 +70,14 @@ export const FpuControl = {
   INITIAL: 0x037f,
   /** What a processor reset loads (SDM vol. 3, table 9-1). */
   RESET: 0x0040,
+} as const;
+
+/** MXCSR fields (SDM vol. 1, figure 10-3). Bits 0-5 are the flags, in the order of the status word's. */
+export const Mxcsr = {
+  DAZ: 1 << 6,
+  MASKS_SHIFT: 7,
+  ROUNDING_SHIFT: 13,
+  FTZ: 1 << 15,
 } as const;
 
 /** MXCSR after reset, and the bits of it that may be set (SDM vol. 1, section 10.2.3). */
