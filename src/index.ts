@@ -34,6 +34,7 @@ export {
   type TechniqueName,
 } from './machine/machine.ts';
 export type { Statistics } from './machine/statistics.ts';
+export { type CpuModelName, cpuModels } from './x86/cpu-models.ts';
 
 /** What a machine is made of: its hardware, and where to find the parts of Ringdown that are WebAssembly. */
 export interface CreateOptions extends MachineOptions {

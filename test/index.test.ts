@@ -13,7 +13,13 @@ const entry = fileURLToPath(new URL('../src/index.ts', import.meta.url));
 const triple = (await buildGuest('triple', sourcesIn())).image;
 
 test('the list of exports', () => {
-  expect(Object.keys(api).sort()).toEqual(['LoadError', 'Machine', 'MachineError', 'createMachine']);
+  expect(Object.keys(api).sort()).toEqual([
+    'LoadError',
+    'Machine',
+    'MachineError',
+    'cpuModels',
+    'createMachine',
+  ]);
 });
 
 describe('a machine', () => {

@@ -1,6 +1,6 @@
 /** The options that every command which runs a guest has, and what they come to. */
 import { type Command, Option } from 'commander';
-import type { CreateOptions } from '../index.ts';
+import { type CpuModelName, type CreateOptions, cpuModels } from '../index.ts';
 import { type LogLevel, logLevels } from './logging.ts';
 import type { Plan } from './plan.ts';
 import {
@@ -15,6 +15,7 @@ import {
 export interface MachineFlags {
   readonly memory?: number;
   readonly technique?: 'bt' | 'trap' | 'native';
+  readonly cpu?: CpuModelName;
   readonly engine?: 'core' | 'reference';
   readonly clock?: 'virtual' | 'wall';
   readonly cacheSize?: number;
@@ -36,6 +37,11 @@ export const addMachineOptions = (command: Command): Command =>
         '--technique <name>',
         'binary translation, naive trap-and-emulate, or no monitor (bt)',
       ).choices(['bt', 'trap', 'native']),
+    )
+    .addOption(
+      new Option('--cpu <model>', 'the processor that the guest finds (pentium4)').choices(
+        Object.keys(cpuModels),
+      ),
     )
     .addOption(
       new Option('--engine <name>', 'what executes instructions (core)').choices(['core', 'reference']),
@@ -81,12 +87,13 @@ export const planMachine = (
   flags: MachineFlags,
   core: Uint8Array<ArrayBuffer>,
 ): Omit<Plan, 'name' | 'load'> => {
-  const { memory, technique, engine, clock, cacheSize, device: debugExit, statsFile } = flags;
+  const { memory, technique, cpu, engine, clock, cacheSize, device: debugExit, statsFile } = flags;
   const statistics = flags.stats ?? (statsFile === undefined ? undefined : 'json');
   const machine: CreateOptions = {
     core,
     ...(memory !== undefined && { memory }),
     ...(technique && { technique }),
+    ...(cpu && { cpu }),
     ...(engine && { engine }),
     // Real time has a real calendar.
     ...(clock && { clock, ...(clock === 'wall' && { start: Date.now() }) }),

@@ -4,6 +4,7 @@ import { UserError } from './user-error.ts';
 /** Words that QEMU writes with one dash and we write with two. */
 const words: ReadonlySet<string> = new Set([
   'kernel',
+  'cpu',
   'initrd',
   'append',
   'serial',

@@ -2,6 +2,7 @@
  * What a callout sees of the machine. The same callouts run for `native`, on the processor's own state, and
  * for a monitor, on its guest's virtual state: only the object behind this interface differs.
  */
+import type { CpuModel } from '../x86/cpu-models.ts';
 import type { Size } from '../x86/registers.ts';
 import type { CpuState } from '../x86/state.ts';
 
@@ -99,15 +100,4 @@ export interface Cpu {
 
   /** Which processor CPUID shows. */
   readonly model: CpuModel;
-}
-
-export interface CpuModel {
-  readonly name: string;
-  /** 12 characters. */
-  readonly vendor: string;
-  /** CPUID.1:EAX: family, model, stepping. */
-  readonly signature: number;
-  /** CPUID.1:EDX. Only what works. */
-  readonly features: number;
-  readonly brand: string;
 }

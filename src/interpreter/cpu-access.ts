@@ -1,6 +1,7 @@
 /** The Cpu that callouts work on: one of the two system states, and memory as the processor maps it. */
-import type { Cpu, CpuModel } from '../instructions/cpu.ts';
+import type { Cpu } from '../instructions/cpu.ts';
 import type { Mmu } from '../memory/mmu.ts';
+import type { CpuModel } from '../x86/cpu-models.ts';
 import { Fault, Vector } from '../x86/exceptions.ts';
 import { Flag } from '../x86/flags.ts';
 import { Seg, type Size, SystemSegment } from '../x86/registers.ts';

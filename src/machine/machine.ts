@@ -1,6 +1,5 @@
 /** A whole machine: processor, devices, clock, and the technique that runs the guest. */
 import type { Decoder } from '../decoder/instruction.ts';
-import { pentium2 } from '../instructions/callouts/index.ts';
 import { BareControl } from '../interpreter/bare-control.ts';
 import { createCoreEngine } from '../interpreter/core-engine.ts';
 import type { Platform } from '../interpreter/cpu-access.ts';
@@ -13,6 +12,7 @@ import { PAGE_SIZE, RAM_BASE } from '../memory/layout.ts';
 import { PhysicalMemory } from '../memory/physical.ts';
 import { MONITOR_MEMORY, Monitor, type MonitorCounters } from '../monitor/monitor.ts';
 import { techniques } from '../techniques/index.ts';
+import { type CpuModelName, cpuModels } from '../x86/cpu-models.ts';
 import type { CpuState } from '../x86/state.ts';
 import { buildAcpiTables } from './acpi.ts';
 import { type MachineClock, VirtualClock, WallClock } from './clock.ts';
@@ -28,6 +28,8 @@ export interface MachineOptions {
   /** RAM in bytes: a multiple of 4 KiB, at least 2 MiB; with the translation cache less than 2 GiB. Default 256 MiB. */
   readonly memory?: number;
   readonly technique?: TechniqueName;
+  /** The processor that CPUID shows; decides which instructions exist. Default the most capable. */
+  readonly cpu?: CpuModelName;
   readonly engine?: EngineName;
   /** Size of the translation cache in bytes, at least 64 KiB. Default 32 MiB. */
   readonly cacheSize?: number;
@@ -63,6 +65,7 @@ export interface KernelImage {
   readonly modules?: readonly BootModule[];
 }
 
+const DEFAULT_CPU: CpuModelName = 'pentium4';
 /** Where the ACPI tables lie, in the BIOS area. */
 const ACPI_BASE = 0xe0000;
 const BIOS_AREA = { start: 0xc0000, end: 0x100000 } as const;
@@ -130,7 +133,7 @@ export class Machine {
     const { processor } = this;
     this.clock = options.clock === 'wall' ? new WallClock() : new VirtualClock(() => processor.retired);
     const platform: Platform = {
-      model: pentium2,
+      model: cpuModels[options.cpu ?? DEFAULT_CPU],
       in: (port, size) => this.pc.ports.read(port, size),
       out: (port, size, value) => this.pc.ports.write(port, size, value),
       ticks: () => this.clock.now(),

@@ -46,7 +46,7 @@ test.each([
   ['KERNEL --stats xml', "'xml' is invalid. Allowed choices are"],
   ['KERNEL --log-level loud', "'loud' is invalid. Allowed choices are"],
   ['KERNEL --sttas text', "unknown option '--sttas' (Did you mean --stats?)"],
-  ['KERNEL -cpu pentium2', 'unknown option -cpu'],
+  ['KERNEL -cpu i860', "'i860' is invalid. Allowed choices are 486, pentium, pentium2, pentium3, pentium4"],
   ['KERNEL -machine pc', 'unknown option -machine'],
   ['KERNEL -display gtk', "'gtk' is invalid. Allowed choices are"],
   ['KERNEL -device e1000', "'e1000' is invalid. The only device"],

@@ -3,12 +3,12 @@
  * once an instruction at a time; and a comparison of everything they leave.
  */
 import type { Decoder } from '../../src/decoder/instruction.ts';
-import { pentium2 } from '../../src/instructions/callouts/index.ts';
 import { BareControl } from '../../src/interpreter/bare-control.ts';
 import { createCoreEngine } from '../../src/interpreter/core-engine.ts';
 import { Processor } from '../../src/interpreter/processor.ts';
 import { createReferenceEngine } from '../../src/interpreter/reference-engine.ts';
 import { PhysicalMemory } from '../../src/memory/physical.ts';
+import { cpuModels } from '../../src/x86/cpu-models.ts';
 import { Flag } from '../../src/x86/flags.ts';
 import { FpuState } from '../../src/x86/fpu.ts';
 import { gprNames, Seg, SystemSegment } from '../../src/x86/registers.ts';
@@ -107,7 +107,7 @@ export class Duelist {
     });
     const processor = this.#processor;
     this.#control = new EventControl(processor, {
-      model: pentium2,
+      model: cpuModels.pentium4,
       in: (port, size) => (port * 0x01010101) >>> (32 - 8 * size),
       out: () => {},
       ticks: () => processor.retired - this.#start,

@@ -4,13 +4,13 @@
  */
 import { createDecoder } from '../../src/decoder/decoder.ts';
 import type { Decoder } from '../../src/decoder/instruction.ts';
-import { pentium2 } from '../../src/instructions/callouts/index.ts';
 import { BareControl } from '../../src/interpreter/bare-control.ts';
 import { createCoreEngine } from '../../src/interpreter/core-engine.ts';
 import { Processor } from '../../src/interpreter/processor.ts';
 import { createReferenceEngine } from '../../src/interpreter/reference-engine.ts';
 import { RAM_BASE } from '../../src/memory/layout.ts';
 import { PhysicalMemory } from '../../src/memory/physical.ts';
+import { cpuModels } from '../../src/x86/cpu-models.ts';
 import { hasErrorCode } from '../../src/x86/exceptions.ts';
 import { Fpu } from '../../src/x86/fpu.ts';
 import { Seg, SystemSegment } from '../../src/x86/registers.ts';
@@ -89,7 +89,7 @@ export class Harness {
       notBuilt: () => {},
     });
     this.#control = new HarnessControl(this.#processor, {
-      model: pentium2,
+      model: cpuModels.pentium4,
       in: () => 0xffffffff,
       out: () => {},
       ticks: () => this.#processor.retired,

@@ -17,7 +17,7 @@ const CR4_MODE = CR4.TSD | CR4.OSFXSR | CR4.OSXMMEXCPT;
 /** CR3 without its reserved bits: page directory, PCD and PWT. */
 const CR3_BITS = ~0xfff | 0x18;
 
-const FEATURE_OF_CR4: readonly (readonly [bits: number, feature: number])[] = [
+const FEATURE_OF_CR4: readonly (readonly [bits: number, feature: Feature])[] = [
   [CR4.VME | CR4.PVI, Feature.VME],
   [CR4.TSD, Feature.TSC],
   [CR4.DE, Feature.DE],

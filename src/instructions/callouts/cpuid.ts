@@ -1,26 +1,9 @@
-/** CPUID, and the processors it can show (SDM vol. 2, CPUID). */
+/** CPUID (SDM vol. 2, CPUID). */
+import { type CpuidLeaf, type CpuModel, Feature, modelHas } from '../../x86/cpu-models.ts';
 import { Gpr } from '../../x86/registers.ts';
-import type { Cpu, CpuModel } from '../cpu.ts';
-import { Feature } from './features.ts';
+import type { Cpu } from '../cpu.ts';
 
-/** A Pentium II (Deschutes) with only the features that exist here. */
-export const pentium2: CpuModel = {
-  name: 'pentium2',
-  vendor: 'GenuineIntel',
-  signature: 0x652,
-  features:
-    Feature.FPU |
-    Feature.PSE |
-    Feature.TSC |
-    Feature.MSR |
-    Feature.CX8 |
-    Feature.SEP |
-    Feature.PGE |
-    Feature.CMOV,
-  brand: 'Ringdown virtual Pentium II',
-};
-
-type Leaf = readonly [eax: number, ebx: number, ecx: number, edx: number];
+const NONE: CpuidLeaf = [0, 0, 0, 0];
 
 /** Four characters of a string, the first in the lowest byte; zeros behind its end. */
 const characters = (text: string, at: number): number => {
@@ -29,50 +12,78 @@ const characters = (text: string, at: number): number => {
   return value;
 };
 
-const HIGHEST_BASIC = 2;
-const HIGHEST_EXTENDED = 0x80000004;
+const HIGHEST_EXTENDED = 0x80000008;
+/** Leaf 1, EBX: bytes that CLFLUSH flushes, divided by 8. */
+const CLFLUSH_LINE = 8 << 8;
+/** Leaf 80000006h, ECX: 1 MByte in KBytes, 8 ways, lines of 64 bytes. */
+const SECOND_LEVEL_CACHE = 0x04006040;
+/** Leaf 80000008h, EAX: 36 bits of physical and 32 of linear address. */
+const ADDRESS_BITS = 0x2024;
 
-/**
- * Leaf 2 of a Deschutes: 4-KByte and 4-MByte TLBs (01h 02h 03h 04h), 16 KBytes of first-level code (08h) and
- * data (0Ch) cache, 512 KBytes of second-level cache (43h).
- */
-const CACHES: Leaf = [0x03020101, 0, 0, 0x0c040843];
-
-/** The registers CPUID returns. @param index unsigned; unknown leaves show the highest basic one */
-export const cpuidLeaf = (model: CpuModel, index: number): Leaf => {
+const extendedLeaf = (model: CpuModel, brand: string, index: number): CpuidLeaf => {
   switch (index) {
-    case 0:
-      return [
-        HIGHEST_BASIC,
-        characters(model.vendor, 0),
-        characters(model.vendor, 8),
-        characters(model.vendor, 4),
-      ];
-    case 1:
-      return [model.signature, 0, 0, model.features];
     case 0x80000000:
       return [HIGHEST_EXTENDED, 0, 0, 0];
     case 0x80000001:
-      return [0, 0, 0, 0];
+      return [0, 0, 0, model.features[2]];
     case 0x80000002:
     case 0x80000003:
     case 0x80000004: {
       const at = (index - 0x80000002) * 16;
       return [
-        characters(model.brand, at),
-        characters(model.brand, at + 4),
-        characters(model.brand, at + 8),
-        characters(model.brand, at + 12),
+        characters(brand, at),
+        characters(brand, at + 4),
+        characters(brand, at + 8),
+        characters(brand, at + 12),
       ];
     }
+    case 0x80000006:
+      return [0, 0, SECOND_LEVEL_CACHE, 0];
+    case 0x80000008:
+      return [ADDRESS_BITS, 0, 0, 0];
     default:
-      return CACHES;
+      return NONE;
   }
+};
+
+const basicLeaf = (model: CpuModel, index: number, subleaf: number): CpuidLeaf => {
+  switch (index) {
+    case 0:
+      return [
+        model.highestLeaf,
+        characters(model.vendor, 0),
+        characters(model.vendor, 8),
+        characters(model.vendor, 4),
+      ];
+    case 1:
+      return [
+        model.signature,
+        modelHas(model, Feature.CLFSH) ? CLFLUSH_LINE : 0,
+        model.features[1],
+        model.features[0],
+      ];
+    case 2:
+      return model.cacheDescriptors;
+    case 4:
+      return model.caches[subleaf] ?? NONE;
+    default:
+      return NONE;
+  }
+};
+
+/**
+ * The registers CPUID returns. Leaves that the model does not have show its highest basic one.
+ * @param index EAX, unsigned @param subleaf ECX, unsigned
+ */
+export const cpuidLeaf = (model: CpuModel, index: number, subleaf = 0): CpuidLeaf => {
+  if (model.brand !== null && index >= 0x80000000 && index <= HIGHEST_EXTENDED)
+    return extendedLeaf(model, model.brand, index);
+  return basicLeaf(model, Math.min(index, model.highestLeaf), subleaf);
 };
 
 export const cpuid = (cpu: Cpu): void => {
   const { state } = cpu;
-  const [eax, ebx, ecx, edx] = cpuidLeaf(cpu.model, state.gpr(Gpr.EAX) >>> 0);
+  const [eax, ebx, ecx, edx] = cpuidLeaf(cpu.model, state.gpr(Gpr.EAX) >>> 0, state.gpr(Gpr.ECX) >>> 0);
   state.setGpr(Gpr.EAX, eax);
   state.setGpr(Gpr.EBX, ebx);
   state.setGpr(Gpr.ECX, ecx);

@@ -15,7 +15,7 @@ import { arpl, lar, lsl, verr, verw } from './query.ts';
 import { lds, les, lfs, lgs, lss, movToSegment, popSegment } from './segment-load.ts';
 import { sysenter, sysexit } from './sysenter.ts';
 
-export { cpuidLeaf, pentium2 } from './cpuid.ts';
+export { cpuidLeaf } from './cpuid.ts';
 export { deliverEvent, deliverException } from './exception.ts';
 export { Feature } from './features.ts';
 export { deliver } from './interrupt.ts';

@@ -41,12 +41,17 @@ const timestampCounter: Register = {
   },
 };
 
+const hasMachineCheck = (cpu: Cpu): boolean => hasFeature(cpu, Feature.MCE);
+const hasMachineCheckArchitecture = (cpu: Cpu): boolean => hasFeature(cpu, Feature.MCA);
 const isP6OrLater = (cpu: Cpu): boolean => family(cpu) >= 6;
 
 /** IA32_MISC_ENABLE of a Pentium 4: fast strings on; branch trace store and PEBS unavailable. */
 const MISC_ENABLE = 0x1801n;
 
 const registers = new Map<number, Register>([
+  /** P5_MC_ADDR and P5_MC_TYPE: no machine check ever happens. */
+  [0x00, constant(0n, hasMachineCheck)],
+  [0x01, constant(0n, hasMachineCheck)],
   [0x10, timestampCounter],
   /** IA32_PLATFORM_ID. */
   [0x17, constant(0n, isP6OrLater)],
@@ -55,6 +60,9 @@ const registers = new Map<number, Register>([
   [0x174, stored(System.SYSENTER_CS)],
   [0x175, stored(System.SYSENTER_ESP)],
   [0x176, stored(System.SYSENTER_EIP)],
+  /** IA32_MCG_CAP, IA32_MCG_STATUS: an architecture without error-reporting banks. */
+  [0x179, constant(0n, hasMachineCheckArchitecture)],
+  [0x17a, constant(0n, hasMachineCheckArchitecture)],
   [0x1a0, constant(MISC_ENABLE, (cpu) => family(cpu) === 15)],
 ]);
 

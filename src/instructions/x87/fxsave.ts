@@ -1,4 +1,5 @@
 /** FXSAVE and FXRSTOR: the 512-byte image (SDM vol. 1, table 10-2). */
+import { Feature, modelHas } from '../../x86/cpu-models.ts';
 import { Fault, Vector } from '../../x86/exceptions.ts';
 import { Fpu, type FpuState, MXCSR_MASK } from '../../x86/fpu.ts';
 import { CR0, CR4 } from '../../x86/registers.ts';
@@ -22,9 +23,6 @@ const Image = {
   ST: 8,
   XMM: 40,
 } as const;
-/** CPUID.1:EDX: SSE. */
-const SSE = 1 << 25;
-
 const image = new Int32Array(WRITTEN_WORDS);
 
 /** @throws Fault #UD with CR0.EM, #NM with CR0.TS, #GP(0) when the area is not aligned to 16 bytes */
@@ -36,7 +34,7 @@ const enter = (cpu: Cpu, operands: Operands): FpuState => {
   return fpuOf(cpu.state);
 };
 
-const hasMxcsr = (cpu: Cpu): boolean => (cpu.model.features & SSE) !== 0;
+const hasMxcsr = (cpu: Cpu): boolean => modelHas(cpu.model, Feature.SSE);
 const movesXmm = (cpu: Cpu): boolean => (cpu.state.sys(System.CR4) & CR4.OSFXSR) !== 0;
 
 const fxsave: Run = (cpu, operands) => {

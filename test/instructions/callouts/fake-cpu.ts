@@ -1,11 +1,7 @@
 /** A Cpu over a flat array of memory, for tests: real segment checks, and pages that can be taken away. */
-import {
-  type CalloutName,
-  callouts,
-  deliverException,
-  pentium2,
-} from '../../../src/instructions/callouts/index.ts';
-import type { Cpu, CpuModel, Operands } from '../../../src/instructions/cpu.ts';
+import { type CalloutName, callouts, deliverException } from '../../../src/instructions/callouts/index.ts';
+import type { Cpu, Operands } from '../../../src/instructions/cpu.ts';
+import { type CpuModel, cpuModels } from '../../../src/x86/cpu-models.ts';
 import { Attribute } from '../../../src/x86/descriptors.ts';
 import { Fault, Vector } from '../../../src/x86/exceptions.ts';
 import { CR0, Seg, type Size, SystemSegment } from '../../../src/x86/registers.ts';
@@ -32,7 +28,7 @@ export class FakeCpu implements Cpu {
   /** Page numbers: 'n' is not present, 'r' read-only for users. */
   readonly pages = new Map<number, 'n' | 'r'>();
   readonly ports = { reads: [] as string[], writes: [] as string[], value: 0 };
-  model: CpuModel = pentium2;
+  model: CpuModel = cpuModels.pentium2;
   instructionEip = 0;
   time = 0n;
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { cpuidLeaf, pentium2 } from '../../../src/instructions/callouts/index.ts';
+import { cpuidLeaf } from '../../../src/instructions/callouts/index.ts';
+import { type CpuModel, cpuModels, Feature } from '../../../src/x86/cpu-models.ts';
 import { Vector } from '../../../src/x86/exceptions.ts';
 import { Flag } from '../../../src/x86/flags.ts';
 import { CR0, CR4, Gpr, Seg } from '../../../src/x86/registers.ts';
@@ -42,13 +43,15 @@ describe('control registers', () => {
 
   it('CR4 takes the bits of features the model has', () => {
     const cpu = atLevel(0);
+    const features = (1 << Feature.PSE) | (1 << Feature.PGE) | (1 << Feature.TSC);
+    cpu.model = { ...cpuModels.pentium2, features: [features, 0, 0] };
     expect(write(cpu, 'mov_to_cr', 4, CR4.PSE | CR4.PGE | CR4.TSD)).toBeNull();
     expect(cpu.events).toEqual(['flush all', 'mode']);
     for (const bit of [CR4.VME, CR4.PVI, CR4.DE, CR4.PAE, CR4.MCE, CR4.OSFXSR, CR4.OSXMMEXCPT, CR4.UMIP]) {
       expect(write(cpu, 'mov_to_cr', 4, bit), bit.toString(16)).toMatchObject(GP0);
     }
     expect(cpu.state.sys(System.CR4)).toBe(CR4.PSE | CR4.PGE | CR4.TSD);
-    cpu.model = { ...pentium2, features: pentium2.features | (1 << 24) };
+    cpu.model = { ...cpuModels.pentium2, features: [1 << Feature.FXSR, 0, 0] };
     expect(write(cpu, 'mov_to_cr', 4, CR4.OSFXSR)).toBeNull();
   });
 
@@ -117,14 +120,41 @@ describe('CPUID', () => {
     expect(new TextDecoder().decode(words)).toBe('GenuineIntel');
   });
 
-  it('has the leaves of its model', () => {
-    expect(cpuidLeaf(pentium2, 1)).toEqual([0x652, 0, 0, 0xa939]);
+  it.each<[CpuModel, number, number]>([
+    [cpuModels['486'], 0x480, 0x00000003],
+    [cpuModels.pentium, 0x543, 0x008001bf],
+    [cpuModels.pentium2, 0x652, 0x0183fbff],
+    [cpuModels.pentium3, 0x683, 0x0383fbff],
+    [cpuModels.pentium4, 0xf41, 0xbfebfbff | 0],
+  ])('shows nothing that $name does not have on silicon', (model, signature, silicon) => {
+    const [eax, , ecx, edx] = cpuidLeaf(model, 1);
+    expect(eax).toBe(signature);
+    expect(edx & ~silicon).toBe(0);
+    expect(edx & 1).toBe(1);
+    if (model.name !== 'pentium4') expect(ecx).toBe(0);
+  });
+
+  it('shows the highest basic leaf where there is none', () => {
+    const { pentium, pentium2, pentium4 } = cpuModels;
     expect(cpuidLeaf(pentium2, 2)).toEqual([0x03020101, 0, 0, 0x0c040843]);
     expect(cpuidLeaf(pentium2, 77)).toEqual(cpuidLeaf(pentium2, 2));
+    expect(cpuidLeaf(pentium2, 0x80000000)).toEqual(cpuidLeaf(pentium2, 2));
+    expect(cpuidLeaf(pentium, 2)).toEqual(cpuidLeaf(pentium, 1));
+    expect(cpuidLeaf(pentium4, 0x80000009)).toEqual(cpuidLeaf(pentium4, 4));
+  });
+
+  it('has a brand string and cache parameters where the processor has', () => {
+    const { pentium4 } = cpuModels;
     const bytes = [2, 3, 4].flatMap((i) => [
-      ...new Uint8Array(Int32Array.from(cpuidLeaf(pentium2, 0x80000000 + i)).buffer),
+      ...new Uint8Array(Int32Array.from(cpuidLeaf(pentium4, 0x80000000 + i)).buffer),
     ]);
-    expect(String.fromCharCode(...bytes).replace(/\0+$/, '')).toBe(pentium2.brand);
+    expect(String.fromCharCode(...bytes).replace(/\0+$/, '')).toBe(pentium4.brand);
+    const sizeOf = (subleaf: number): number => {
+      const [, ebx, ecx] = cpuidLeaf(pentium4, 4, subleaf);
+      return ((ebx >>> 22) + 1) * ((ebx & 0xfff) + 1) * (ecx + 1);
+    };
+    expect([sizeOf(0), sizeOf(1)]).toEqual([16 << 10, 1 << 20]);
+    expect(cpuidLeaf(pentium4, 4, 2)).toEqual([0, 0, 0, 0]);
   });
 });
 

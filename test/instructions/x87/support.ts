@@ -1,6 +1,7 @@
 /** A processor with flat memory, just enough of one to run x87 instructions on. */
 import type { Cpu, Operands } from '../../../src/instructions/cpu.ts';
 import { x87, x87Handler, x87Opcode } from '../../../src/instructions/x87/x87.ts';
+import { Feature } from '../../../src/x86/cpu-models.ts';
 import { Fault, Vector } from '../../../src/x86/exceptions.ts';
 import { Fpu, FpuState } from '../../../src/x86/fpu.ts';
 import { CR0 } from '../../../src/x86/registers.ts';
@@ -27,7 +28,7 @@ export class FlatMachine {
   floatingPointError? = (): void => {
     this.errorsSignalled++;
   };
-  readonly model = { features: 1 << 25 };
+  readonly model = { features: [1 << Feature.SSE, 0, 0] };
 
   constructor() {
     this.state.setSys(System.CR0, CR0.PE | CR0.MP | CR0.ET | CR0.NE);
