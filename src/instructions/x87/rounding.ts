@@ -50,7 +50,7 @@ export class Context {
 }
 
 /** Whether rounding to `precision` bits changes the significand. */
-const isInexact = (x: Float80, precision: Precision): boolean => {
+export const isInexact = (x: Float80, precision: Precision): boolean => {
   if (precision === 64) return x.extra !== 0;
   if (precision === 53) return ((x.low & 0x7ff) | x.extra) !== 0;
   return ((x.high & 0xff) | x.low | x.extra) !== 0;
@@ -111,7 +111,7 @@ export const roundSignificand = (context: Context, x: Float80, precision: Precis
 };
 
 /** Whether a normalised significand would grow past its integer bit when rounded. */
-const carriesOut = (context: Context, x: Float80, precision: Precision): boolean => {
+export const carriesOut = (context: Context, x: Float80, precision: Precision): boolean => {
   const ones =
     precision === 24
       ? x.high >> 8 === -1
@@ -123,7 +123,7 @@ const carriesOut = (context: Context, x: Float80, precision: Precision): boolean
  * Overflow's masked response (SDM vol. 1, table 4-10): infinity or the greatest finite number.
  * @param maxExponent greatest exponent of the destination's format
  */
-const overflow = (context: Context, x: Float80, precision: Precision, maxExponent: number): void => {
+export const overflow = (context: Context, x: Float80, precision: Precision, maxExponent: number): void => {
   context.flags |= FpuStatus.PE;
   const { rounding } = context;
   const toInfinity = rounding === Rounding.NEAREST || rounding === (x.sign ? Rounding.DOWN : Rounding.UP);
