@@ -4,25 +4,18 @@ import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { parseElf32 } from '../../src/loader/elf32.ts';
 import { LoadError } from '../../src/loader/image.ts';
-import { isLinux, parseLinuxHeader } from '../../src/loader/linux-header.ts';
 import { buildInitramfs, COMMAND_LINE, MEMORY } from './initramfs.ts';
-import {
-  BUSYBOX_PACKAGE,
-  FetchError,
-  hasPackageClient,
-  type Outcome,
-  PackageClient,
-  type System,
-} from './packages.ts';
+import { FetchError, hasPackageClient, type Outcome, PackageClient, type System } from './packages.ts';
+import { unpacked, type Wanted, wanted } from './wanted.ts';
 
 /** Where the guest's files go unless told otherwise, from the repository's root. */
 export const DEFAULT_FOLDER = '.guests/debian';
 
 const USAGE = `Usage: npm run guest:debian -- [--force] [--output <folder>]
 
-Fetches Debian's kernel for i686 and a static BusyBox, and builds an initial file system for them.
+Fetches Debian's kernel for i686 and a static BusyBox, and builds an initial file system for them; and fetches
+other kernels: the one with PAE, memtest86+, GNU Mach and iPXE.
 Files that are there already are kept; --force fetches them again.`;
 
 /** What is known of a file's origin; a file that the user supplied has no package. */
@@ -32,13 +25,8 @@ interface Origin {
   readonly sha256: string;
 }
 
-/** The contents of versions.json. */
-export interface Versions {
-  readonly kernel: Origin & { readonly release: string };
-  readonly busybox: Origin;
-  readonly initrd: Origin;
-  readonly commandLine: string;
-}
+/** What versions.json says of the files, by key; it also has the initial file system's hash and the command line. */
+type Versions = Readonly<Partial<Record<Wanted['key'], Origin>>>;
 
 /** The version line inside a bzImage up to its first space: what `uname -r` prints. */
 export const kernelRelease = (kernel: Uint8Array): string => {
@@ -66,43 +54,49 @@ interface Fetched {
   readonly version: string;
 }
 
-/** Brings the missing files into the folder. @returns the packages that they came from */
+/** Brings the missing files into the folder. @returns the packages that they came from, by key */
 const fetchMissing = async (
   folder: string,
   force: boolean,
   system: System,
-): Promise<{ kernel?: Fetched; busybox?: Fetched }> => {
-  const needsKernel = force || !existsSync(join(folder, 'vmlinuz'));
-  const needsBusybox = force || !existsSync(join(folder, 'busybox'));
-  if (!needsKernel && !needsBusybox) return {};
-  if (!(await hasPackageClient(system))) throw new FetchError(supplyInstead(folder), 2);
+): Promise<Partial<Record<Wanted['key'], Fetched>>> => {
+  const missing = wanted.filter(({ file }) => force || !existsSync(join(folder, file)));
+  if (missing.length === 0) return {};
+  if (!(await hasPackageClient(system))) {
+    if (missing.some(({ required }) => required)) throw new FetchError(supplyInstead(folder), 2);
+    const names = missing.map(({ file }) => file).join(', ');
+    system.report(`There is no apt-get with dpkg-deb here; done without ${names}.`);
+    return {};
+  }
 
   const client = await PackageClient.open(system);
-  const kernelPackage = needsKernel ? await client.kernelPackage() : undefined;
-  const wanted = [...(kernelPackage ? [kernelPackage] : []), ...(needsBusybox ? [BUSYBOX_PACKAGE] : [])];
+  const packages = new Map<Wanted, string>();
+  const independent: string[] = [];
+  for (const item of missing) {
+    const { source } = item;
+    packages.set(item, 'package' in source ? source.package : await client.kernelPackage(source.kernel));
+    if ('package' in source && source.independent) independent.push(source.package);
+  }
   const scratch = await mkdtemp(join(folder, '.fetch-'));
   try {
-    const versions = await client.unpack(wanted, scratch);
-    const fetched = (name: string): Fetched => ({ package: name, version: versions.get(name) ?? '' });
-    if (needsBusybox) await rename(join(scratch, BUSYBOX_PACKAGE, 'bin/busybox'), join(folder, 'busybox'));
-    if (kernelPackage) {
-      const boot = join(scratch, kernelPackage, 'boot');
-      for (const name of ['System.map', 'vmlinuz']) {
-        const file = (await readdir(boot)).find((candidate) => candidate.startsWith(`${name}-`));
-        if (file === undefined) throw new FetchError(`${kernelPackage} has no /boot/${name}`, 1);
-        await rename(join(boot, file), join(folder, name));
-      }
+    const versions = await client.unpack([...packages.values()], scratch, independent);
+    const fetched: Partial<Record<Wanted['key'], Fetched>> = {};
+    for (const [item, name] of packages) {
+      const from = join(scratch, name, item.folder);
+      const found = (await readdir(from)).find((candidate) => candidate.startsWith(item.member));
+      if (found === undefined) throw new FetchError(`${name} has no /${item.folder}/${item.member}`, 1);
+      const bytes = unpacked(item, await readFile(join(from, found)));
+      item.check(bytes, `${found} of ${name}`);
+      await writeWhole(join(folder, item.file), bytes);
+      fetched[item.key] = { package: name, version: versions.get(name) ?? '' };
     }
-    return {
-      ...(kernelPackage && { kernel: fetched(kernelPackage) }),
-      ...(needsBusybox && { busybox: fetched(BUSYBOX_PACKAGE) }),
-    };
+    return fetched;
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
 };
 
-const readVersions = async (path: string): Promise<Partial<Versions>> => {
+const readVersions = async (path: string): Promise<Versions> => {
   try {
     return JSON.parse(await readFile(path, 'utf8'));
   } catch {
@@ -119,35 +113,30 @@ const makeGuest = async (folder: string, force: boolean, system: System): Promis
   await mkdir(folder, { recursive: true });
   const fetched = await fetchMissing(folder, force, system);
 
-  const kernelPath = join(folder, 'vmlinuz');
-  const kernel = await readFile(kernelPath);
-  if (!isLinux(kernel)) throw new FetchError(`${kernelPath} is not a Linux bzImage`, 1);
-  parseLinuxHeader(kernel, kernelPath);
-  const busyboxPath = join(folder, 'busybox');
-  const busybox = await readFile(busyboxPath);
-  parseElf32(busybox, busyboxPath);
-
-  const initrd = buildInitramfs(busybox);
-  await writeWhole(join(folder, 'initrd.gz'), initrd);
-
   const versionsPath = join(folder, 'versions.json');
   const before = await readVersions(versionsPath);
-  const [kernelHash, busyboxHash] = [sha256(kernel), sha256(busybox)];
-  const versions: Versions = {
-    kernel: {
-      ...(fetched.kernel ?? recorded(before.kernel, kernelHash)),
-      release: kernelRelease(kernel),
-      sha256: kernelHash,
-    },
-    busybox: { ...(fetched.busybox ?? recorded(before.busybox, busyboxHash)), sha256: busyboxHash },
+  const origins: Partial<Record<Wanted['key'], Origin>> = {};
+  for (const { key, file, check } of wanted) {
+    const path = join(folder, file);
+    if (!existsSync(path)) continue;
+    const bytes = await readFile(path);
+    check(bytes, path);
+    const hash = sha256(bytes);
+    origins[key] = { ...(fetched[key] ?? recorded(before[key], hash)), sha256: hash };
+  }
+  const initrd = buildInitramfs(await readFile(join(folder, 'busybox')));
+  await writeWhole(join(folder, 'initrd.gz'), initrd);
+
+  const release = kernelRelease(await readFile(join(folder, 'vmlinuz')));
+  const versions = {
+    ...origins,
+    kernel: { ...origins.kernel, release },
     initrd: { sha256: sha256(initrd) },
     commandLine: COMMAND_LINE,
   };
   await writeWhole(versionsPath, new TextEncoder().encode(`${JSON.stringify(versions, undefined, 2)}\n`));
 
-  system.report(
-    `Linux ${versions.kernel.release} is in ${folder}. Boot vmlinuz with initrd.gz, ${MEMORY} MiB of`,
-  );
+  system.report(`Linux ${release} is in ${folder}. Boot vmlinuz with initrd.gz, ${MEMORY} MiB of`);
   system.report(`memory and the command line "${COMMAND_LINE}".`);
 };
 

@@ -28,16 +28,16 @@ export class FetchError extends Error {
   }
 }
 
-/** The package that depends on Debian's current kernel for processors without PAE. */
-const KERNEL_METAPACKAGE = 'linux-image-686';
-export const BUSYBOX_PACKAGE = 'busybox-static';
+/** Debian's kernels for i386, by the end of their names: for processors without PAE, and with it. */
+export type KernelFlavour = '686' | '686-pae';
 
 /**
  * Finds the kernel package in what `apt-cache depends` prints; of several the newest.
  * @returns its name without the architecture, for example linux-image-6.1.0-50-686
  */
-export const parseKernelPackage = (listing: string): string | undefined => {
-  const packages = listing.match(/\blinux-image-\d[\d.]*-\d+-686(?![-\w])/g) ?? [];
+export const parseKernelPackage = (listing: string, flavour: KernelFlavour): string | undefined => {
+  const packages =
+    listing.match(new RegExp(`\\blinux-image-\\d[\\d.]*-\\d+-${flavour}(?![-\\w])`, 'g')) ?? [];
   return packages.toSorted((a, b) => a.localeCompare(b, 'en', { numeric: true })).at(-1);
 };
 
@@ -81,17 +81,22 @@ export class PackageClient {
     return client;
   }
 
-  /** @throws FetchError when the lists have no kernel */
-  async kernelPackage(): Promise<string> {
+  /**
+   * @returns the name of Debian's current kernel, on which the package without a version in its name depends
+   * @throws FetchError when the lists have no kernel
+   */
+  async kernelPackage(flavour: KernelFlavour): Promise<string> {
+    const metapackage = `linux-image-${flavour}`;
     const look = async () =>
       parseKernelPackage(
-        (await this.#system.run('apt-cache', ['depends', `${KERNEL_METAPACKAGE}:i386`])).stdout,
+        (await this.#system.run('apt-cache', ['depends', `${metapackage}:i386`])).stdout,
+        flavour,
       );
     let found = await look();
     if (found === undefined && (await this.#update())) found = await look();
     if (found !== undefined) return found;
     throw new FetchError(
-      `the package lists have no ${KERNEL_METAPACKAGE}:i386, which is part of Debian 12 (bookworm)` +
+      `the package lists have no ${metapackage}:i386, which is part of Debian 12 (bookworm)` +
         (this.#system.isRoot ? '' : '; run "apt-get update" as root if they are old'),
       1,
     );
@@ -99,12 +104,17 @@ export class PackageClient {
 
   /**
    * Downloads packages into a folder and unpacks each into a subfolder named after it.
+   * @param independent those of the packages that are the same for every processor
    * @returns the version of each
    * @throws FetchError when the download fails, with the client's own last line
    */
-  async unpack(packages: readonly string[], folder: string): Promise<Map<string, string>> {
-    const names = packages.map((name) => `${name}:i386`);
-    this.#system.report(`Downloading ${packages.join(' and ')} …`);
+  async unpack(
+    packages: readonly string[],
+    folder: string,
+    independent: readonly string[] = [],
+  ): Promise<Map<string, string>> {
+    const names = packages.map((name) => (independent.includes(name) ? name : `${name}:i386`));
+    this.#system.report(`Downloading ${packages.join(', ')} …`);
     let download = await this.#system.run('apt-get', ['download', ...names], folder);
     if (download.status !== 0 && (await this.#update())) {
       download = await this.#system.run('apt-get', ['download', ...names], folder);

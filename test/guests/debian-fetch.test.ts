@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { kernelRelease, main } from '../../guests/debian/fetch.ts';
 import { type Outcome, parseKernelPackage, type System } from '../../guests/debian/packages.ts';
@@ -17,18 +19,37 @@ const kernelFile = (): Uint8Array => {
 };
 const busyboxFile = () => makeElf({ segments: [{ physical: MIB, data: bytesOf('busybox') }], entry: MIB });
 
+const gnumachFile = () => {
+  const header = new Uint8Array(12);
+  const view = new DataView(header.buffer);
+  view.setUint32(0, 0x1badb002, true);
+  view.setUint32(8, -0x1badb002, true);
+  return makeElf({ segments: [{ physical: MIB, data: header }], entry: MIB });
+};
+/** What each package has that we want: folder, file, bytes. */
+const contents: Readonly<Record<string, readonly [string, string, Uint8Array]>> = {
+  [KERNEL]: ['boot', 'vmlinuz-6.1.0-50-686', kernelFile()],
+  [`${KERNEL}-pae`]: ['boot', 'vmlinuz-6.1.0-50-686-pae', kernelFile()],
+  'busybox-static': ['bin', 'busybox', busyboxFile()],
+  'memtest86+': ['boot', 'memtest86+ia32.bin', kernelFile()],
+  'gnumach-image-1.8-486': ['boot', 'gnumach-1.8-486.gz', gzipSync(gnumachFile())],
+  ipxe: ['boot', 'ipxe.lkrn', kernelFile()],
+};
+
 describe('the kernel package', () => {
   it('is what the metapackage depends on', () => {
     const listing = `linux-image-686:i386\n  Depends: ${KERNEL}:i386\n`;
-    expect(parseKernelPackage(listing)).toBe(KERNEL);
+    expect(parseKernelPackage(listing, '686')).toBe(KERNEL);
+    expect(parseKernelPackage(listing, '686-pae')).toBeUndefined();
   });
   it('is the newest by number', () => {
     const listing =
       ' |Depends: linux-image-6.1.0-9-686\n  Depends: linux-image-6.1.0-10-686\n  Depends: linux-image-6.1.0-11-686-pae\n';
-    expect(parseKernelPackage(listing)).toBe('linux-image-6.1.0-10-686');
+    expect(parseKernelPackage(listing, '686')).toBe('linux-image-6.1.0-10-686');
+    expect(parseKernelPackage(listing, '686-pae')).toBe('linux-image-6.1.0-11-686-pae');
   });
   it('may be missing', () => {
-    expect(parseKernelPackage('E: No packages found')).toBeUndefined();
+    expect(parseKernelPackage('E: No packages found', '686')).toBeUndefined();
   });
 });
 
@@ -64,7 +85,11 @@ describe('the command', () => {
         if (answer) return outcome;
         if (line === 'dpkg --print-architecture') return { ...outcome, stdout: 'amd64\n' };
         if (line === 'dpkg --print-foreign-architectures') return { ...outcome, stdout: 'i386\n' };
-        if (command === 'apt-cache') return { ...outcome, stdout: `  Depends: ${KERNEL}:i386\n` };
+        if (command === 'apt-cache')
+          return {
+            ...outcome,
+            stdout: `  Depends: ${KERNEL}${args[1]?.includes('pae') ? '-pae' : ''}:i386\n`,
+          };
         if (line.startsWith('apt-get download')) {
           for (const name of args.slice(1)) {
             await writeFile(join(cwd, `${name.replace(':i386', '')}_1.0_i386.deb`), '');
@@ -72,13 +97,9 @@ describe('the command', () => {
         }
         if (line.startsWith('dpkg-deb -f')) return { ...outcome, stdout: '1.0\n' };
         if (line.startsWith('dpkg-deb -x')) {
-          const isKernel = args[2] === KERNEL;
-          const root = join(cwd, args[2], isKernel ? 'boot' : 'bin');
-          await mkdir(root, { recursive: true });
-          if (isKernel) {
-            await writeFile(join(root, 'vmlinuz-6.1.0-50-686'), kernelFile());
-            await writeFile(join(root, 'System.map-6.1.0-50-686'), 'c1000000 T _text\n');
-          } else await writeFile(join(root, 'busybox'), busyboxFile());
+          const [folder, file, bytes] = contents[args[2]]!;
+          await mkdir(join(cwd, args[2], folder), { recursive: true });
+          await writeFile(join(cwd, args[2], folder, file), bytes);
         }
         return outcome;
       },
@@ -87,17 +108,31 @@ describe('the command', () => {
   };
   const fetch = (system: System, ...args: string[]) => main(['--output', folder, ...args], system);
   const files = async () => (await readdir(folder)).toSorted();
-  const ALL = ['System.map', 'busybox', 'initrd.gz', 'versions.json', 'vmlinuz'];
+  const ALL = [
+    'busybox',
+    'gnumach',
+    'initrd.gz',
+    'ipxe.lkrn',
+    'memtest86+.bin',
+    'versions.json',
+    'vmlinuz',
+    'vmlinuz-pae',
+  ];
 
   it('makes all files and leaves nothing else', async () => {
     const { system, commands } = debian();
     expect(await fetch(system)).toBe(0);
     expect(await files()).toEqual(ALL);
-    expect(commands).toContain(`apt-get download ${KERNEL}:i386 busybox-static:i386`);
+    expect(commands).toContain(
+      `apt-get download ${KERNEL}:i386 busybox-static:i386 ${KERNEL}-pae:i386 memtest86+:i386 ` +
+        'gnumach-image-1.8-486:i386 ipxe',
+    );
     expect(commands.some((command) => command.startsWith('apt-get update'))).toBe(false);
     expect(JSON.parse(await readFile(join(folder, 'versions.json'), 'utf8'))).toMatchObject({
       kernel: { package: KERNEL, version: '1.0', release: '6.1.0-50-686' },
       busybox: { package: 'busybox-static', version: '1.0' },
+      pae: { package: `${KERNEL}-pae`, version: '1.0' },
+      gnumach: { sha256: createHash('sha256').update(gnumachFile()).digest('hex') },
       commandLine: 'console=ttyS0 panic=-1',
     });
   });
@@ -115,7 +150,9 @@ describe('the command', () => {
   });
 
   it('fetches only what is missing', async () => {
-    await writeFile(join(folder, 'vmlinuz'), kernelFile());
+    await fetch(debian().system);
+    await rm(join(folder, 'busybox'));
+    await rm(join(folder, 'versions.json'));
     const { system, commands } = debian();
     expect(await fetch(system)).toBe(0);
     expect(commands).toContain('apt-get download busybox-static:i386');
