@@ -11,7 +11,7 @@ import { loadKernel } from '../loader/load.ts';
 import { PAGE_SIZE, RAM_BASE } from '../memory/layout.ts';
 import { PhysicalMemory } from '../memory/physical.ts';
 import { MONITOR_MEMORY, Monitor, type MonitorCounters } from '../monitor/monitor.ts';
-import { techniques } from '../techniques/index.ts';
+import { type Technique, techniques } from '../techniques/index.ts';
 import { type CpuModelName, cpuModels } from '../x86/cpu-models.ts';
 import type { CpuState } from '../x86/state.ts';
 import { buildAcpiTables } from './acpi.ts';
@@ -27,7 +27,8 @@ export type EngineName = 'core' | 'reference';
 export interface MachineOptions {
   /** RAM in bytes: a multiple of 4 KiB, at least 2 MiB; with the translation cache less than 2 GiB. Default 256 MiB. */
   readonly memory?: number;
-  readonly technique?: TechniqueName;
+  /** One of the table, or a technique of one's own. Default `bt`. */
+  readonly technique?: TechniqueName | Technique;
   /** The processor that CPUID shows; decides which instructions exist. Default the most capable. */
   readonly cpu?: CpuModelName;
   readonly engine?: EngineName;
@@ -102,7 +103,8 @@ export class Machine {
   readonly pc: Pc;
   readonly clock: MachineClock;
   readonly memory: PhysicalMemory;
-  readonly technique: TechniqueName;
+  /** Name of the technique. */
+  readonly technique: string;
   readonly options: MachineOptions;
   readonly #control: Control;
   readonly #warned = new Set<string>();
@@ -115,8 +117,9 @@ export class Machine {
   constructor(decoder: Decoder, options: MachineOptions = {}) {
     checkOptions(options);
     this.options = options;
-    this.technique = options.technique ?? 'bt';
-    const technique = techniques[this.technique];
+    const chosen = options.technique ?? 'bt';
+    const technique = typeof chosen === 'string' ? techniques[chosen] : chosen;
+    this.technique = technique.name;
     const ramBytes = options.memory ?? 256 << 20;
     const monitorBytes = technique.kernelRing === null ? 0 : MONITOR_MEMORY;
     this.memory = new PhysicalMemory(ramBytes, monitorBytes, options.cacheSize ?? 32 << 20);

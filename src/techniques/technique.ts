@@ -3,7 +3,7 @@ import type { Instruction } from '../decoder/instruction.ts';
 import type { Treatment } from '../translator/encode.ts';
 
 export interface Technique {
-  readonly name: 'native' | 'trap' | 'bt';
+  readonly name: string;
   /** One line for help texts and reports. */
   readonly description: string;
   /** Physical ring of the guest kernel; null when there is no monitor and it has ring 0. */

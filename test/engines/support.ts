@@ -4,7 +4,7 @@ import { buildGuest } from '../../guests/assemble.ts';
 import { sourcesIn } from '../../guests/files.ts';
 import type { GuestEntry } from '../../guests/index.ts';
 import { createDecoder } from '../../src/decoder/decoder.ts';
-import { Machine, type Outcome, type TechniqueName } from '../../src/machine/machine.ts';
+import { Machine, type MachineOptions, type Outcome, type TechniqueName } from '../../src/machine/machine.ts';
 import type { Statistics } from '../../src/machine/statistics.ts';
 
 /** The engine of the vitest project. */
@@ -36,7 +36,7 @@ export interface RunOptions {
 /** Runs a Multiboot kernel to its end. An outcome of `stopped` means that it was given up. */
 export const runKernel = async (
   kernel: Uint8Array,
-  technique: TechniqueName,
+  technique: Exclude<MachineOptions['technique'], undefined>,
   { instructions = 200e6, until }: RunOptions = {},
   name = 'kernel',
   memory = 16,
