@@ -24,6 +24,8 @@ export interface Run {
   readonly text: string;
   readonly outcome: Outcome;
   readonly warnings: readonly string[];
+  /** External interrupts as they were taken: instructions retired before, and vector. */
+  readonly interrupts: readonly string[];
 }
 
 export interface RunOptions {
@@ -55,11 +57,19 @@ export const runKernel = async (
     onWarning: (message) => warnings.push(message),
   });
   machine.load({ name, kernel });
+  const interrupts: string[] = [];
+  const { processor } = machine;
+  const { acknowledgeInterrupt } = processor;
+  processor.acknowledgeInterrupt = () => {
+    const vector = acknowledgeInterrupt();
+    interrupts.push(`${processor.retired}: ${vector}`);
+    return vector;
+  };
   const watch = setInterval(() => {
     if (machine.processor.retired > instructions) machine.stop();
   }, 10);
   try {
-    return { outcome: await machine.run(), machine, text, warnings };
+    return { outcome: await machine.run(), machine, text, warnings, interrupts };
   } finally {
     clearInterval(watch);
   }
