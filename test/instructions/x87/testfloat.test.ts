@@ -1,6 +1,4 @@
 /** The arithmetic core against operand and result files of an independent IEEE 754 test suite. */
-import { existsSync, readFileSync } from 'node:fs';
-import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import {
   add,
@@ -24,25 +22,7 @@ import {
 import { Quotient, remainder } from '../../../src/instructions/x87/remainder.ts';
 import { Context } from '../../../src/instructions/x87/rounding.ts';
 import { roundToIntegral } from '../../../src/instructions/x87/scaling.ts';
-import { FpuStatus } from '../../../src/x86/fpu.ts';
-
-const oracle = process.env.RINGDOWN_ORACLE;
-const archive = `${oracle}/third-party/testfloat-sample.tgz`;
-
-/** The files of a tar archive, by name. */
-const untar = (tar: Buffer): Map<string, string> => {
-  const files = new Map<string, string>();
-  for (let at = 0; at + 512 <= tar.length && tar[at] !== 0; ) {
-    const name = tar
-      .toString('latin1', at, at + 100)
-      .replace(/\0.*$/, '')
-      .replace(/^\.\//, '');
-    const size = parseInt(tar.toString('latin1', at + 124, at + 136), 8);
-    if (size > 0) files.set(name, tar.toString('latin1', at + 512, at + 512 + size));
-    at += 512 + Math.ceil(size / 512) * 512;
-  }
-  return files;
-};
+import { haveTestFloat, testFloatFiles, testFloatFlags, testFloatRounding } from '../testfloat.ts';
 
 const context = new Context();
 const a = new Float80();
@@ -127,20 +107,10 @@ const evaluate = (name: string, operands: readonly string[]): string => {
   return format(out);
 };
 
-/** The files' exception bits. */
-const flagsOf = (status: number): number =>
-  (status & FpuStatus.IE ? 16 : 0) |
-  (status & FpuStatus.ZE ? 8 : 0) |
-  (status & FpuStatus.OE ? 4 : 0) |
-  (status & FpuStatus.UE ? 2 : 0) |
-  (status & FpuStatus.PE ? 1 : 0);
-
-const ROUNDING: Record<string, number> = { near_even: 0, min: 1, max: 2, minMag: 3 };
 const PRECISION: Record<string, number> = { p32: 0, p64: 2 };
 
-describe.skipIf(!oracle || !existsSync(archive))('extended precision (RINGDOWN_ORACLE)', () => {
-  const files =
-    oracle && existsSync(archive) ? untar(gunzipSync(readFileSync(archive))) : new Map<string, string>();
+describe.skipIf(!haveTestFloat)('extended precision (RINGDOWN_ORACLE)', () => {
+  const files = testFloatFiles();
   const names = [...files.keys()].filter((name) => name.includes('extF80'));
 
   test('there are files', () => {
@@ -149,13 +119,13 @@ describe.skipIf(!oracle || !existsSync(archive))('extended precision (RINGDOWN_O
 
   test.each(names)('%s', (file) => {
     const [name, ...modes] = file.replace('.txt', '').split('.');
-    const control = 0x7f | (ROUNDING[modes.at(-1)!] << 10) | ((PRECISION[modes[0]] ?? 3) << 8);
+    const control = 0x7f | (testFloatRounding[modes.at(-1)!] << 10) | ((PRECISION[modes[0]] ?? 3) << 8);
     const differing: string[] = [];
     for (const line of files.get(file)!.trim().split('\n')) {
       const parts = line.trim().split(' ');
       context.begin(control);
       const result = evaluate(name, parts.slice(0, -2));
-      const got = `${result} ${hex(flagsOf(context.flags), 2)}`;
+      const got = `${result} ${hex(testFloatFlags(context.flags), 2)}`;
       if (got !== parts.slice(-2).join(' ').toUpperCase()) differing.push(`${line}: ${got}`);
     }
     expect(differing).toEqual([]);
