@@ -138,7 +138,10 @@ export class TranslationCache {
     return page;
   }
 
-  /** Links a direct exit to a block. @param proof TLB word that must still hold, or 0 within a page */
+  /**
+   * Links a direct exit to a block.
+   * @param proof biased address of the target's code, to which the TLB must still lead; 0 within a page
+   */
   link(source: Block, slot: 0 | 1, target: Block, proof: number): void {
     const record = lastRecord(source);
     const address = record + (slot === 0 ? RecordOffset.LINK0 : RecordOffset.LINK1);

@@ -1,9 +1,10 @@
 /** A processor's state as text, for a person who wants to know why a guest came to its end. */
 import { formatInstruction } from '../decoder/format.ts';
 import type { Decoder } from '../decoder/instruction.ts';
-import { a20Mask, type PagingMode, Translation, walk } from '../memory/paging.ts';
+import { newPagingMode, Translation, takeControlRegisters, walk } from '../memory/paging.ts';
 import type { PhysicalMemory } from '../memory/physical.ts';
 import { Attribute } from '../x86/descriptors.ts';
+import { PageFault } from '../x86/exceptions.ts';
 import { Flag, IOPL_SHIFT } from '../x86/flags.ts';
 import { Gpr, gprNames, Seg, SystemSegment, segmentNames } from '../x86/registers.ts';
 import { type CpuState, SegmentField, System } from '../x86/state.ts';
@@ -106,19 +107,16 @@ export const formatCode = (state: CpuState, memory: PhysicalMemory, decoder: Dec
 };
 
 const readCode = (state: CpuState, memory: PhysicalMemory, length: number): Uint8Array => {
-  const mode: PagingMode = {
-    cr0: state.sys(System.CR0),
-    cr3: state.sys(System.CR3),
-    cr4: state.sys(System.CR4),
-    addressMask: a20Mask(true),
-  };
+  const mode = newPagingMode(state);
+  takeControlRegisters(mode, state);
   // Looking must not set accessed bits.
   const tables = { read: (physical: number) => memory.read(physical, 4), write: () => {} };
   const start = state.segment(Seg.CS, SegmentField.BASE) + state.eip;
   const translation = new Translation();
+  const access = PageFault.I | (state.cpl === 3 ? PageFault.U : 0);
   const bytes: number[] = [];
   for (let i = 0; i < length; i++) {
-    if (walk(tables, mode, (start + i) >>> 0, false, state.cpl === 3, translation) !== -1) break;
+    if (walk(tables, mode, (start + i) >>> 0, access, translation) !== -1) break;
     bytes.push(memory.read(translation.physical, 1));
   }
   return Uint8Array.from(bytes);

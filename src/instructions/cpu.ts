@@ -67,6 +67,9 @@ export interface Cpu {
   /** Sets the accessed bit (or, for a TSS, the busy bit) by writing the descriptor's second doubleword. */
   writeDescriptorHigh(selector: number, high: number): void;
 
+  /** Reads a doubleword of physical memory, as the processor itself does outside of address translation. */
+  readPhysical(address: number): number;
+
   /** Port input and output, after permission checks. @param size bytes */
   in(port: number, size: Size): number;
   out(port: number, size: Size, value: number): void;
@@ -75,7 +78,7 @@ export interface Cpu {
   timestamp(): { readonly low: number; readonly high: number };
   setTimestamp(value: bigint): void;
 
-  /** To be called after CR0, CR3 or CR4 got a new value; flushes what the change makes stale. */
+  /** To be called after CR0, CR3, CR4 or EFER got a new value; flushes what the change makes stale. */
   pagingChanged(flushGlobal: boolean): void;
   /** INVLPG. @param linear any address in the page */
   invalidatePage(linear: number): void;

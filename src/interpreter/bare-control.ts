@@ -1,7 +1,7 @@
 /** Control without a monitor: events go through the guest's own tables, as on a bare machine. */
 import type { Instruction } from '../decoder/instruction.ts';
 import { deliverEvent, deliverException } from '../instructions/callouts/index.ts';
-import { a20Mask } from '../memory/paging.ts';
+import { a20Mask, pagingModelOf } from '../memory/paging.ts';
 import { Treatment } from '../translator/encode.ts';
 import { segmentMode } from '../translator/mode.ts';
 import { Flag } from '../x86/flags.ts';
@@ -16,9 +16,11 @@ export class BareControl implements Control {
   constructor(processor: Processor, platform: Platform) {
     this.#processor = processor;
     const { mmu, state } = processor;
+    mmu.model = pagingModelOf(platform.model);
     this.#cpu = new CpuAccess(state, mmu, platform, {
       pagingChanged: (flushGlobal) => mmu.tlb.flush(flushGlobal),
       invalidatePage: (linear) => mmu.tlb.invalidate(linear),
+      readPhysical: (address) => mmu.readPhysical(address),
       modeChanged: () => this.modeChanged(),
       leave: () => processor.interrupt(),
     });
@@ -40,6 +42,8 @@ export class BareControl implements Control {
     const { mmu } = this.#processor;
     mmu.addressMask = a20Mask(enabled);
     mmu.tlb.flush(true);
+    // The code that runs may be elsewhere now, too.
+    this.#processor.interrupt();
   }
   cpu(): ControlledCpu {
     return this.#cpu;

@@ -11,6 +11,7 @@ import {
   JumpCacheField,
   PAGE_SIZE,
   POINTER_BIAS,
+  TLB_EXECUTE_OFFSET,
   TLB_WRITE_OFFSET,
 } from '../memory/layout.ts';
 import { FunctionWriter, ModuleWriter, Op, ValType } from '../wasm/writer.ts';
@@ -54,11 +55,11 @@ const tlbIndex = (w: FunctionWriter, linear: number): void => {
   w.i32(2);
   w.op(Op.i32Shl, Op.i32Add);
 };
-/** Pushes the TLB read word for the linear address in a local. */
-const tlbWord = (w: FunctionWriter, linear: number): void => {
+/** Pushes the TLB execute word for the linear address in a local. */
+const executeWord = (w: FunctionWriter, linear: number): void => {
   w.get(CoreLocal.TLB);
   tlbIndex(w, linear);
-  w.memory(Op.i32Load, 0);
+  w.memory(Op.i32Load, TLB_EXECUTE_OFFSET);
 };
 
 interface Module {
@@ -252,7 +253,11 @@ const writeRun = (module: Module): number => {
     w.memory(Op.i32Load, k === 0 ? RecordOffset.TARGET0 : RecordOffset.TARGET1);
     w.op(Op.i32Add);
     w.set(target);
-    tlbWord(w, target);
+    // The biased address of the target's code. Words end in other bits than zero, so that none, zero, does
+    // not lead to an address that ends like this one.
+    executeWord(w, target);
+    w.get(target);
+    w.op(Op.i32Add);
     w.get(reason);
     w.op(Op.i32Ne);
     notLinked(2);
@@ -370,7 +375,7 @@ const writeRun = (module: Module): number => {
   w.i32(PAGE_SIZE);
   w.op(Op.i32Add);
   w.set(target);
-  tlbWord(w, target);
+  executeWord(w, target);
   w.tee(scratch);
   w.get(target);
   w.op(Op.i32Add);
@@ -429,7 +434,7 @@ const writeRun = (module: Module): number => {
   loadState(w, CS_BASE);
   w.op(Op.i32Add);
   w.set(scratch);
-  tlbWord(w, scratch);
+  executeWord(w, scratch);
   w.tee(reason);
   w.block(Op.if);
   w.get(reason);

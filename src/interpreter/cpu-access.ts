@@ -24,6 +24,8 @@ export interface Platform {
 export interface StateHooks {
   pagingChanged(flushGlobal: boolean): void;
   invalidatePage(linear: number): void;
+  /** A doubleword of physical memory as this state sees it. */
+  readPhysical(address: number): number;
   modeChanged(): void;
   /** An interrupt is pending and may be taken behind the current instruction. */
   leave(): void;
@@ -110,6 +112,9 @@ export class CpuAccess implements Cpu {
   }
   writeDescriptorHigh(selector: number, high: number): void {
     this.writeLinear((this.#descriptorAddress(selector) + 4) >>> 0, 4, high, false);
+  }
+  readPhysical(address: number): number {
+    return this.#hooks.readPhysical(address);
   }
 
   in(port: number, size: Size): number {

@@ -270,7 +270,7 @@ export class Processor {
     const block = this.#find(words[State.BUDGET >> 2]!);
     if (typeof block === 'number' || !block.kept || !source.valid) return;
     const samePage = target >= 0 && target < PAGE_SIZE;
-    const proof = samePage ? 0 : this.mmu.tlb.word(words[State.EIP >> 2]!, false, this.mmu.user);
+    const proof = samePage ? 0 : this.mmu.tlb.codeAddress(words[State.EIP >> 2]!, this.mmu.user);
     if (samePage || proof !== 0) this.cache.link(source, slot, block, proof);
   }
 
@@ -303,10 +303,10 @@ export class Processor {
       if (limit <= 0) return this.#generalProtection();
       if (limit > 2 * PAGE_SIZE) limit = Number.POSITIVE_INFINITY;
     }
-    const physical = mmu.translate(linear, false, user);
+    const physical = mmu.translateFetch(linear, user);
     if (physical < 0) return Vector.PF;
     const nextPage = ((linear | (PAGE_SIZE - 1)) + 1) >>> 0;
-    const secondPage = () => mmu.translate(nextPage, false, user);
+    const secondPage = () => mmu.translateFetch(nextPage, user);
     counters.lookups++;
     let block = limit === Number.POSITIVE_INFINITY ? cache.find(physical, mode) : undefined;
     if (block !== undefined && block.secondPage >= 0) {

@@ -3,7 +3,7 @@ import { handlerOf, Special } from '../instructions/handlers.ts';
 import { RECORD_SIZE, RecordOffset } from '../instructions/record.ts';
 import { execute } from '../instructions/spec.ts';
 import { jumpCacheEntry } from '../memory/jump-cache.ts';
-import { JumpCacheField, PAGE_SIZE } from '../memory/layout.ts';
+import { JumpCacheField, PAGE_SIZE, TLB_EXECUTE_OFFSET } from '../memory/layout.ts';
 import type { PhysicalMemory } from '../memory/physical.ts';
 import { Seg } from '../x86/registers.ts';
 import {
@@ -27,7 +27,7 @@ export const createReferenceEngine = (memory: PhysicalMemory, host: EngineHost):
   const set = (address: number, v: number) => {
     words[address >> 2] = v;
   };
-  const tlbWord = (linear: number) => get(get(State.TLB) + (linear >>> 12) * 4);
+  const executeWord = (linear: number) => get(get(State.TLB) + TLB_EXECUTE_OFFSET + (linear >>> 12) * 4);
   const remaining = (record: number) => bytes[record + RecordOffset.REMAINING]!;
 
   /** Follows a direct exit. @returns the linked block's record, or 0 with the slot noted */
@@ -38,7 +38,7 @@ export const createReferenceEngine = (memory: PhysicalMemory, host: EngineHost):
     if (next !== 0 && proof === 0) return next;
     const offset = record + (target === 0 ? RecordOffset.TARGET0 : RecordOffset.TARGET1);
     const eip = get(State.EIP_PAGE) + view.getInt32(offset, true);
-    if (next === 0 || tlbWord(eip) !== proof) {
+    if (next === 0 || ((executeWord(eip) + eip) | 0) !== proof) {
       set(State.LINK_SLOT, target);
       return 0;
     }
@@ -50,7 +50,7 @@ export const createReferenceEngine = (memory: PhysicalMemory, host: EngineHost):
   const lookup = (): number => {
     const eip = get(State.EIP);
     const linear = (eip + get(CS_BASE)) | 0;
-    const word = tlbWord(linear);
+    const word = executeWord(linear);
     if (word === 0) return 0;
     const address = (word + linear) | 0;
     const entry = jumpCacheEntry(address);
@@ -64,7 +64,7 @@ export const createReferenceEngine = (memory: PhysicalMemory, host: EngineHost):
   /** Whether the page behind a block that crosses into it is the one that was translated. */
   const guardHolds = (record: number): boolean => {
     const linear = (get(CS_BASE) + get(State.EIP_PAGE) + PAGE_SIZE) | 0;
-    const word = tlbWord(linear);
+    const word = executeWord(linear);
     return word !== 0 && ((word + linear) | 0) === view.getInt32(record + RecordOffset.IMMEDIATE, true);
   };
 

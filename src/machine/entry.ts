@@ -14,7 +14,8 @@ const REAL_MODE_IDT_LIMIT = 0x3ff;
 export const enter = (state: CpuState, entry: EntryState): void => {
   for (const [i, name] of gprNames.entries()) state.setGpr(i, entry.registers[name as RegisterName] ?? 0);
   state.setSys(System.CR0, CR0.PE | CR0.ET);
-  for (const register of [System.CR2, System.CR3, System.CR4]) state.setSys(register, 0);
+  for (const register of [System.CR2, System.CR3, System.CR4, System.EFER]) state.setSys(register, 0);
+  for (let i = 0; i < 8; i++) state.setSys(System.PDPTES + i * 4, 0);
   state.cpl = 0;
   state.eflags = 2;
   state.eip = entry.eip;

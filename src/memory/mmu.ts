@@ -2,11 +2,28 @@
  * The memory management unit: linear accesses of the processor, slow paths of the engines, and the software
  * TLB they fill. A monitor may see page faults first and mend the tables (`onPageFault`).
  */
-import { Vector } from '../x86/exceptions.ts';
+import { PageFault, Vector } from '../x86/exceptions.ts';
 import { CR0 } from '../x86/registers.ts';
 import { type CpuState, State, System } from '../x86/state.ts';
-import { BOUNCE_BUFFER, PAGE_SIZE, POINTER_BIAS, TLB_SUPERVISOR, TLB_USER } from './layout.ts';
-import { a20Mask, type TableMemory, Translation, walk } from './paging.ts';
+import {
+  BOUNCE_BUFFER,
+  PAGE_SIZE,
+  POINTER_BIAS,
+  TLB_EXECUTE_OFFSET,
+  TLB_READ_OFFSET,
+  TLB_SUPERVISOR,
+  TLB_USER,
+  TLB_WRITE_OFFSET,
+} from './layout.ts';
+import {
+  maskAddress,
+  newPagingMode,
+  type PagingModel,
+  type TableMemory,
+  Translation,
+  takeControlRegisters,
+  walk,
+} from './paging.ts';
 import type { PhysicalMemory } from './physical.ts';
 import { Tlb } from './tlb.ts';
 
@@ -16,9 +33,10 @@ export const Watch = { CODE: 1, TRACE: 2 } as const;
 export interface MmuHooks {
   /**
    * A page fault on the processor's tables.
+   * @param access PageFault.W, U and I as they describe the access
    * @returns -1 when they were mended and the walk may be repeated, else the error code to report
    */
-  onPageFault?(linear: number, error: number): number;
+  onPageFault?(linear: number, access: number): number;
   /** A write of `size` bytes to a watched page is about to be, or has just been, made. */
   onWatchedWrite(physical: number, size: number, watch: number): void;
 }
@@ -34,8 +52,7 @@ export class Mmu {
   /** Watch bits by physical page. */
   readonly #watched: Uint8Array;
   hooks: MmuHooks = { onWatchedWrite: () => {} };
-  /** ANDed to every physical address of the processor; the TLB must be flushed after a change. */
-  addressMask = a20Mask(true);
+  readonly #mode;
   /** Page walks made because the TLB had no word. */
   misses = 0;
 
@@ -47,6 +64,7 @@ export class Mmu {
       write: (physical, size, value) => this.writePhysical(physical, size, value),
     };
     this.#state = state;
+    this.#mode = newPagingMode(state);
     this.#words = memory.words;
     this.#watched = new Uint8Array(memory.size / PAGE_SIZE);
   }
@@ -60,52 +78,76 @@ export class Mmu {
     this.#words[State.TLB >> 2] = value ? TLB_USER : TLB_SUPERVISOR;
   }
 
+  /** ANDed to every physical address of the processor; the TLB must be flushed after a change. */
+  get addressMask(): number {
+    return this.#mode.addressMask;
+  }
+  set addressMask(mask: number) {
+    this.#mode.addressMask = mask;
+  }
+  /** Which bits of page-table entries the processor reserves. */
+  set model(model: PagingModel) {
+    this.#mode.model = model;
+  }
+
   /**
-   * Translates one address for an access within its page, filling the TLB where it may.
+   * Translates one address for an access to data within its page, filling the TLB where it may.
    * @returns the physical address (unsigned), or -1 with State.FAULT_* and CR2 set to a #PF
    */
   translate(linear: number, write: boolean, user: boolean): number {
-    const word = this.tlb.word(linear, write, user);
+    const word = this.tlb.word(linear, write ? TLB_WRITE_OFFSET : TLB_READ_OFFSET, user);
     if (word !== 0) return this.#physicalOf(word, linear);
+    const physical = this.#walk(linear, (write ? PageFault.W : 0) | (user ? PageFault.U : 0));
+    if (physical < 0) return -1;
+    const t = this.#translation;
+    const host = this.memory.hostAddress(physical);
+    if (host >= 0) {
+      const page = host & -PAGE_SIZE;
+      this.tlb.fill(linear, page, TLB_READ_OFFSET, user, t.global, t.large);
+      if (write && t.writable && this.memory.isWritable(physical) && this.#watchOf(physical) === 0)
+        this.tlb.fill(linear, page, TLB_WRITE_OFFSET, user, t.global, t.large);
+    }
+    return physical;
+  }
+  /** As `translate`, for an instruction fetch. */
+  translateFetch(linear: number, user: boolean): number {
+    const word = this.tlb.word(linear, TLB_EXECUTE_OFFSET, user);
+    if (word !== 0) return this.#physicalOf(word, linear);
+    const physical = this.#walk(linear, PageFault.I | (user ? PageFault.U : 0));
+    if (physical < 0) return -1;
+    const t = this.#translation;
+    const host = this.memory.hostAddress(physical);
+    if (host >= 0) this.tlb.fill(linear, host & -PAGE_SIZE, TLB_EXECUTE_OFFSET, user, t.global, t.large);
+    return physical;
+  }
+  /** Walks the tables, leaving what was found in #translation. @returns as `translate` */
+  #walk(linear: number, access: number): number {
     this.misses++;
     const t = this.#translation;
     const state = this.#state;
+    const mode = this.#mode;
     for (;;) {
-      const mode = {
-        cr0: state.sys(System.CR0),
-        cr3: state.sys(System.CR3),
-        cr4: state.sys(System.CR4),
-        addressMask: this.addressMask,
-      };
-      const error = walk(this.#tables, mode, linear, write, user, t);
-      if (error < 0) break;
-      const reported = this.hooks.onPageFault ? this.hooks.onPageFault(linear, error) : error;
+      takeControlRegisters(mode, state);
+      const error = walk(this.#tables, mode, linear, access, t);
+      if (error < 0) return t.physical;
+      const reported = this.hooks.onPageFault ? this.hooks.onPageFault(linear, access) : error;
       if (reported < 0) continue;
       state.setSys(System.CR2, linear);
       this.#words[State.FAULT_VECTOR >> 2] = Vector.PF;
       this.#words[State.FAULT_ERROR >> 2] = reported;
       return -1;
     }
-    const { physical } = t;
-    const host = this.memory.hostAddress(physical);
-    if (host >= 0) {
-      const page = host & -PAGE_SIZE;
-      this.tlb.fill(linear, page, false, user, t.global, t.large);
-      if (write && t.writable && this.memory.isWritable(physical) && this.#watchOf(physical) === 0)
-        this.tlb.fill(linear, page, true, user, t.global, t.large);
-    }
-    return physical;
   }
   #physicalOf(word: number, linear: number): number {
     return this.memory.physicalAddress((word + linear + POINTER_BIAS) | 0);
   }
   #watchOf(physical: number): number {
-    const page = physical >>> 12;
-    return page < this.#watched.length ? this.#watched[page]! : 0;
+    return physical < this.memory.size ? this.#watched[physical >>> 12]! : 0;
   }
 
   /** Watches a physical page for writes. @param reason one of Watch */
   watch(physical: number, reason: number): void {
+    if (physical >= this.memory.size) return;
     const page = physical >>> 12;
     if (this.#watched[page]! & reason) return;
     const before = this.#watched[page]!;
@@ -116,6 +158,7 @@ export class Mmu {
     }
   }
   unwatch(physical: number, reason: number): void {
+    if (physical >= this.memory.size) return;
     const page = physical >>> 12;
     this.#watched[page] = this.#watched[page]! & ~reason;
   }
@@ -185,6 +228,11 @@ export class Mmu {
     if (watch !== 0) this.hooks.onWatchedWrite(physical, size, watch);
   }
 
+  /** Reads a doubleword of guest-physical memory as the processor's own accesses do: through the A20 gate. */
+  readPhysical(physical: number): number {
+    return this.memory.read(maskAddress(physical, this.addressMask), 4);
+  }
+
   // ---- slow paths of the engines: biased pointers, 0 for a fault --------------------------------------
 
   /** A pointer from which `size` (1-8) bytes at a linear address can be read. */
@@ -226,7 +274,7 @@ export class Mmu {
       second = this.translate((linear + inPage) >>> 0, true, user);
       if (second < 0) return 0;
     } else {
-      const word = this.tlb.word(linear, true, user);
+      const word = this.tlb.word(linear, TLB_WRITE_OFFSET, user);
       if (word !== 0) return (word + linear) | 0;
     }
     this.#bounceIn(first, second, inPage, size);

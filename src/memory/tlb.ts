@@ -1,10 +1,13 @@
 /**
- * The software TLB: four flat tables of one word for every page of linear space (layout.ts). What was filled
+ * The software TLB: six flat tables of one word for every page of linear space (layout.ts). What was filled
  * is listed, so that a flush costs what was used, not the size of the tables.
  */
 import {
   PAGE_SIZE,
   POINTER_BIAS,
+  TLB_EXECUTE_OFFSET,
+  TLB_READ_OFFSET,
+  TLB_SIZE,
   TLB_SUPERVISOR,
   TLB_TABLE_SIZE,
   TLB_USER,
@@ -12,12 +15,12 @@ import {
 } from './layout.ts';
 
 const LIST_CAPACITY = 1 << 16;
-const TABLES = [
-  TLB_SUPERVISOR,
-  TLB_SUPERVISOR + TLB_WRITE_OFFSET,
-  TLB_USER,
-  TLB_USER + TLB_WRITE_OFFSET,
-] as const;
+const TABLES = [TLB_SUPERVISOR, TLB_USER].flatMap((base) =>
+  [TLB_READ_OFFSET, TLB_WRITE_OFFSET, TLB_EXECUTE_OFFSET].map((offset) => base + offset),
+);
+
+/** Which table of a privilege: TLB_READ_OFFSET, TLB_WRITE_OFFSET or TLB_EXECUTE_OFFSET. */
+export type TlbKind = number;
 
 /** A list of word indices; past its capacity it only knows that there are more. */
 class FillList {
@@ -49,10 +52,10 @@ export class Tlb {
   /**
    * Enters a page.
    * @param linear any linear address in it @param host address in linear memory of the page's first byte
-   * @param global survives a CR3 load @param large part of a 4 MiB page
+   * @param global survives a CR3 load @param large part of a page of 2 or 4 MiB
    */
-  fill(linear: number, host: number, write: boolean, user: boolean, global: boolean, large: boolean): void {
-    const table = (user ? TLB_USER : TLB_SUPERVISOR) + (write ? TLB_WRITE_OFFSET : 0);
+  fill(linear: number, host: number, kind: TlbKind, user: boolean, global: boolean, large: boolean): void {
+    const table = (user ? TLB_USER : TLB_SUPERVISOR) + kind;
     const index = (table >>> 2) + (linear >>> 12);
     const word = (host - (linear & -PAGE_SIZE) - POINTER_BIAS) | 0;
     if (this.#words[index] !== word) (global ? this.#global : this.#local).add(index);
@@ -61,9 +64,15 @@ export class Tlb {
   }
 
   /** The word of a page, zero when there is none. */
-  word(linear: number, write: boolean, user: boolean): number {
-    const table = (user ? TLB_USER : TLB_SUPERVISOR) + (write ? TLB_WRITE_OFFSET : 0);
+  word(linear: number, kind: TlbKind, user: boolean): number {
+    const table = (user ? TLB_USER : TLB_SUPERVISOR) + kind;
     return this.#words[(table >>> 2) + (linear >>> 12)]!;
+  }
+
+  /** The biased address in linear memory of the code at a linear address, zero when it is not here. */
+  codeAddress(linear: number, user: boolean): number {
+    const word = this.word(linear, TLB_EXECUTE_OFFSET, user);
+    return word === 0 ? 0 : (word + linear) | 0;
   }
 
   /** Forgets everything, or everything but global pages. */
@@ -79,7 +88,7 @@ export class Tlb {
     const words = this.#words;
     if (list.overflow) {
       // What did not fit in either list is unknown: clear the tables, which is right for both.
-      words.fill(0, TLB_SUPERVISOR >>> 2, (TLB_SUPERVISOR + 4 * TLB_TABLE_SIZE) >>> 2);
+      words.fill(0, TLB_SUPERVISOR >>> 2, (TLB_SUPERVISOR + TLB_SIZE) >>> 2);
       this.#local.clear();
       this.#global.clear();
       return;
@@ -90,7 +99,7 @@ export class Tlb {
   }
 
   /**
-   * Forgets the page of a linear address; all 4 MiB of it when it may have come from a large page.
+   * Forgets the page of a linear address; all 4 MiB around it when it may have come from a large page.
    * @param large whether that is so; known here for pages that were filled as parts of one
    */
   invalidate(linear: number, large = this.#large[linear >>> 22] !== 0): void {
@@ -113,9 +122,10 @@ export class Tlb {
     for (const list of [this.#local, this.#global]) {
       for (let i = 0; i < list.length; i++) {
         const index = list.entries[i]!;
-        const table = ((index << 2) - TLB_SUPERVISOR) / TLB_TABLE_SIZE;
-        if ((Math.floor(table) & 1) === 0) continue;
-        const linear = (index - ((TLB_SUPERVISOR + Math.floor(table) * TLB_TABLE_SIZE) >>> 2)) << 12;
+        const at = (index << 2) - TLB_SUPERVISOR;
+        const table = at - (at % TLB_TABLE_SIZE);
+        if (table !== TLB_WRITE_OFFSET && table !== TLB_USER - TLB_SUPERVISOR + TLB_WRITE_OFFSET) continue;
+        const linear = (at - table) << 10;
         if (((this.#words[index]! + linear + POINTER_BIAS) | 0) === (host | 0)) this.#words[index] = 0;
       }
     }

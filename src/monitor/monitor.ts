@@ -7,7 +7,13 @@ import type { Instruction } from '../decoder/instruction.ts';
 import { deliverEvent, deliverException } from '../instructions/callouts/index.ts';
 import { CpuAccess, type Platform } from '../interpreter/cpu-access.ts';
 import type { Control, ControlledCpu, Processor } from '../interpreter/processor.ts';
-import { a20Mask } from '../memory/paging.ts';
+import {
+  a20Mask,
+  newPagingMode,
+  type PagingMode,
+  pagingModelOf,
+  takeControlRegisters,
+} from '../memory/paging.ts';
 import { bt } from '../techniques/bt.ts';
 import type { Technique } from '../techniques/technique.ts';
 import type { Treatment } from '../translator/encode.ts';
@@ -51,7 +57,7 @@ export class Monitor implements Control {
   readonly #guest: CpuAccess;
   readonly #physical: CpuAccess;
   readonly #shadow: ShadowPaging;
-  #addressMask = a20Mask(true);
+  readonly #paging: PagingMode;
   /** Set while one trapped instruction is executed the way a rewriting technique would. */
   #emulating = false;
 
@@ -62,6 +68,7 @@ export class Monitor implements Control {
     this.#technique = technique;
     this.#kernelRing = technique.kernelRing ?? 0;
     this.guestState = new CpuState(memory.memory.buffer, SystemBase.VIRTUAL);
+    this.#paging = { ...newPagingMode(this.guestState), model: pagingModelOf(platform.model) };
     this.#shadow = new ShadowPaging(mmu);
     const leave = () => processor.interrupt();
     this.#guest = new CpuAccess(this.guestState, mmu, platform, {
@@ -70,6 +77,7 @@ export class Monitor implements Control {
         const large = this.#shadow.invalidate(linear);
         mmu.tlb.invalidate(linear, large);
       },
+      readPhysical: (address) => this.#shadow.readGuest(address, this.#paging),
       modeChanged: () => this.#install(),
       leave,
     });
@@ -77,16 +85,22 @@ export class Monitor implements Control {
       state,
       mmu,
       platform,
-      { pagingChanged: () => {}, invalidatePage: () => {}, modeChanged: () => this.#adopt(), leave },
+      {
+        pagingChanged: () => {},
+        invalidatePage: () => {},
+        readPhysical: (address) => mmu.readPhysical(address),
+        modeChanged: () => this.#adopt(),
+        leave,
+      },
       (selector) => this.#guest.readDescriptor(selector),
       this.#kernelRing,
     );
-    mmu.hooks.onPageFault = (linear, error) => this.#pageFault(linear, error);
+    mmu.hooks.onPageFault = (linear, access) => this.#pageFault(linear, access);
   }
 
   entered(): void {
     const { state } = this.#processor;
-    state.setSys(System.CR3, this.#shadow.root);
+    this.#shadow.install(state);
     state.setSys(System.GDTR_BASE, OwnTables.GDT);
     state.setSys(System.GDTR_LIMIT, OwnTables.GDT_LIMIT);
     state.setSys(System.IDTR_BASE, OwnTables.IDT);
@@ -98,8 +112,9 @@ export class Monitor implements Control {
   }
 
   setA20(enabled: boolean): void {
-    this.#addressMask = a20Mask(enabled);
+    this.#paging.addressMask = a20Mask(enabled);
     this.#pagingChanged(true);
+    this.#processor.interrupt();
   }
   cpu(virtual: boolean): ControlledCpu {
     return virtual ? this.#guest : this.#physical;
@@ -135,7 +150,7 @@ export class Monitor implements Control {
     const visible = guest.cpl === 3 && this.#technique.rewrites ? Flag.VM | Flag.IOPL : Flag.VM;
     state.setSys(System.FLAGS, Flag.IF | (flags & visible));
     state.setSys(System.CR0, (guest.sys(System.CR0) & SHARED_CR0) | CR0.PG | CR0.WP);
-    state.setSys(System.CR4, (guest.sys(System.CR4) & SHARED_CR4) | CR4.PGE);
+    state.setSys(System.CR4, (guest.sys(System.CR4) & SHARED_CR4) | CR4.PAE | CR4.PGE);
     mmu.user = ring === 3;
     this.#processor.mode = segmentMode(state) | (this.#runsDirectly() ? Mode.DIRECT : Mode.REWRITE);
   }
@@ -184,15 +199,10 @@ export class Monitor implements Control {
 
   // ---- events -----------------------------------------------------------------------------------------
 
-  #pageFault(linear: number, error: number): number {
+  #pageFault(linear: number, access: number): number {
     const guest = this.guestState;
-    const mode = {
-      cr0: guest.sys(System.CR0),
-      cr3: guest.sys(System.CR3),
-      cr4: guest.sys(System.CR4),
-      addressMask: this.#addressMask,
-    };
-    const fault = this.#shadow.fill(mode, linear, error);
+    takeControlRegisters(this.#paging, guest);
+    const fault = this.#shadow.fill(this.#paging, linear, access);
     if (fault < 0) {
       this.counters.hiddenPageFaults++;
       return -1;

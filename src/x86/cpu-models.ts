@@ -57,18 +57,15 @@ export interface CpuModel {
 const NOT_BUILT: ReadonlySet<Feature> = new Set<Feature>([
   Feature.VME,
   Feature.DE,
-  Feature.PAE,
   Feature.APIC,
   Feature.MTRR,
   Feature.PAT,
-  Feature.PSE36,
   Feature.CLFSH,
   Feature.MMX,
   Feature.FXSR,
   Feature.SSE,
   Feature.SSE2,
   Feature.SSE3,
-  Feature.NX,
 ]);
 
 const words = (features: readonly Feature[]): [number, number, number] => {
@@ -180,3 +177,7 @@ export type CpuModelName = keyof typeof cpuModels;
 
 export const modelHas = (model: CpuModel, feature: Feature): boolean =>
   ((model.features[feature >> 5]! >>> (feature & 31)) & 1) !== 0;
+
+/** MAXPHYADDR, bits of a physical address: 36 since PAE and PSE-36 (SDM vol. 3, section 4.1.4). */
+export const modelPhysicalBits = (model: CpuModel): 32 | 36 =>
+  modelHas(model, Feature.PAE) || modelHas(model, Feature.PSE36) ? 36 : 32;

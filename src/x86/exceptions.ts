@@ -57,7 +57,7 @@ const WITH_ERROR_CODE = new Set<number>([
 export const hasErrorCode = (vector: number): boolean => WITH_ERROR_CODE.has(vector);
 
 /** Bits of the page-fault error code (SDM vol. 3, section 4.7). */
-export const PageFault = { P: 1, W: 2, U: 4, RSVD: 8 } as const;
+export const PageFault = { P: 1, W: 2, U: 4, RSVD: 8, I: 16 } as const;
 
 /** Bits of a selector error code (SDM vol. 3, section 6.13). */
 export const SelectorError = { EXT: 1, IDT: 2 } as const;

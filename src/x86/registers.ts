@@ -43,3 +43,5 @@ export const CR4 = {
   OSXMMEXCPT: 1 << 10,
   UMIP: 1 << 11,
 } as const;
+/** IA32_EFER (SDM vol. 3, section 2.2.1): the bit a 32-bit processor has. */
+export const EFER = { NXE: 1 << 11 } as const;

@@ -95,6 +95,10 @@ export const System = {
   DR: 0x40,
   /** Eight segment registers: ES CS SS DS FS GS LDTR TR. */
   SEGMENTS: 0x80,
+  /** The four PDPTE registers of PAE paging, 64 bits each (SDM vol. 3, section 4.4.1). */
+  PDPTES: 0x180,
+  /** Low half of IA32_EFER; the high half is reserved. */
+  EFER: 0x1a0,
 } as const;
 
 /** Offsets (bytes) within a segment register, 32 bytes each. */

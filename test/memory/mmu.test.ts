@@ -1,8 +1,16 @@
 /** Linear accesses: page ends, faults, holes, watches; and that the TLB is as stale as a processor's, not more. */
 import { describe, expect, test } from 'vitest';
-import { BOUNCE_BUFFER, POINTER_BIAS, RAM_BASE } from '../../src/memory/layout.ts';
+import {
+  BOUNCE_BUFFER,
+  POINTER_BIAS,
+  RAM_BASE,
+  TLB_READ_OFFSET,
+  TLB_WRITE_OFFSET,
+} from '../../src/memory/layout.ts';
 import { Watch } from '../../src/memory/mmu.ts';
-import { a20Mask, Entry } from '../../src/memory/paging.ts';
+import { a20Mask, Entry, pagingModel, XD } from '../../src/memory/paging.ts';
+import { CR4, EFER } from '../../src/x86/registers.ts';
+import { System } from '../../src/x86/state.ts';
 import { DIRECTORY, entryAt, map, newMmu, USER } from './support.ts';
 
 const FIRST = 0x0040_0000;
@@ -79,7 +87,7 @@ describe('pointers of the engines', () => {
     expect(mmu.slowRead(FIRST + 8, 4)).toBe(RAM_BASE + A + 8 - POINTER_BIAS);
     expect(mmu.slowRead(SECOND, 4)).toBe(BOUNCE_BUFFER - POINTER_BIAS);
     expect(memory.view.getUint32(BOUNCE_BUFFER, true)).toBe(0xffffffff);
-    expect(mmu.tlb.word(SECOND, false, false)).toBe(0);
+    expect(mmu.tlb.word(SECOND, TLB_READ_OFFSET, false)).toBe(0);
   });
   test('ROM is read directly and never written', () => {
     const { memory, mmu } = newMmu();
@@ -89,8 +97,8 @@ describe('pointers of the engines', () => {
     memory.view.setUint32(BOUNCE_BUFFER, 0, true);
     mmu.slowCommit(FIRST, 4);
     expect(memory.read(0xf0000, 4)).toBe(0x04030201);
-    expect(mmu.tlb.word(FIRST, true, false)).toBe(0);
-    expect(mmu.tlb.word(FIRST, false, false)).not.toBe(0);
+    expect(mmu.tlb.word(FIRST, TLB_WRITE_OFFSET, false)).toBe(0);
+    expect(mmu.tlb.word(FIRST, TLB_READ_OFFSET, false)).not.toBe(0);
   });
 });
 
@@ -167,12 +175,12 @@ describe('staleness', () => {
     look();
     for (let i = 0; i < 70_000; i++) {
       mmu.tlb.invalidate(SECOND);
-      mmu.tlb.fill(SECOND, RAM_BASE + A, false, false, false, false);
+      mmu.tlb.fill(SECOND, RAM_BASE + A, TLB_READ_OFFSET, false, false, false);
     }
     map(memory, FIRST, B);
     mmu.tlb.flush(false);
     expect(look()).toBe(2);
-    expect(mmu.tlb.word(SECOND, false, false)).toBe(0);
+    expect(mmu.tlb.word(SECOND, TLB_READ_OFFSET, false)).toBe(0);
   });
 });
 
@@ -185,14 +193,14 @@ describe('watches', () => {
     map(memory, SECOND, A);
     mmu.write(FIRST, 4, 1, false);
     mmu.write(SECOND, 4, 1, false);
-    expect(mmu.tlb.word(FIRST, true, false)).not.toBe(0);
+    expect(mmu.tlb.word(FIRST, TLB_WRITE_OFFSET, false)).not.toBe(0);
     mmu.watch(A, Watch.CODE);
-    expect(mmu.tlb.word(FIRST, true, false)).toBe(0);
-    expect(mmu.tlb.word(SECOND, true, false)).toBe(0);
-    expect(mmu.tlb.word(FIRST, false, false)).not.toBe(0);
+    expect(mmu.tlb.word(FIRST, TLB_WRITE_OFFSET, false)).toBe(0);
+    expect(mmu.tlb.word(SECOND, TLB_WRITE_OFFSET, false)).toBe(0);
+    expect(mmu.tlb.word(FIRST, TLB_READ_OFFSET, false)).not.toBe(0);
     mmu.write(FIRST + 4, 4, 2, false);
     mmu.slowWrite(SECOND + 8, 2, 3);
-    expect(mmu.tlb.word(FIRST, true, false)).toBe(0);
+    expect(mmu.tlb.word(FIRST, TLB_WRITE_OFFSET, false)).toBe(0);
     mmu.watch(A, Watch.TRACE);
     mmu.unwatch(A, Watch.CODE);
     mmu.write(FIRST + 12, 1, 4, false);
@@ -226,4 +234,56 @@ test('without A20 the second megabyte is the first', () => {
   memory.write(DIRECTORY + ((FIRST >>> 12) & 1023) * 4, 4, 0x500000 | USER);
   memory.write(0x400000, 1, 9);
   expect(mmu.read(FIRST, 1, false)).toBe(9);
+});
+
+describe('fetches', () => {
+  /** The same page at FIRST and, executable, at SECOND, with PAE and execute-disable. */
+  const prepare = () => {
+    const machine = newMmu();
+    const { memory, state } = machine;
+    state.setSys(System.CR4, CR4.PAE | CR4.PGE);
+    state.setSys(System.EFER, EFER.NXE);
+    state.setSys(System.PDPTES, DIRECTORY | Entry.P);
+    memory.write(DIRECTORY + (FIRST >>> 21) * 8, 4, 0x2000 | USER);
+    const entry = 0x2000 + ((FIRST >>> 12) & 511) * 8;
+    memory.write(entry, 4, A | USER);
+    memory.write(entry + 4, 4, XD);
+    memory.write(entry + 8, 4, A | USER);
+    return { ...machine, entry };
+  };
+  test('a page that may be read need not be executable', () => {
+    const { mmu, cr2, error } = prepare();
+    expect(mmu.translate(FIRST + 4, false, true)).toBe(A + 4);
+    expect(mmu.tlb.codeAddress(FIRST, true)).toBe(0);
+    expect(mmu.translateFetch(FIRST + 5, true)).toBe(-1);
+    expect([error(), cr2()]).toEqual([0x15, FIRST + 5]);
+    expect(mmu.translateFetch(SECOND, true)).toBe(A);
+    expect(mmu.tlb.codeAddress(SECOND + 9, true)).toBe(RAM_BASE + A + 9 - POINTER_BIAS);
+  });
+  test('a page that is executable no more is known to be so after INVLPG, though it may be read', () => {
+    const { memory, mmu, entry } = prepare();
+    mmu.translateFetch(SECOND, false);
+    mmu.translate(SECOND, false, false);
+    memory.write(entry + 12, 4, XD);
+    mmu.tlb.invalidate(SECOND);
+    mmu.translate(SECOND, false, false);
+    expect(mmu.tlb.codeAddress(SECOND, false)).toBe(0);
+    expect(mmu.translateFetch(SECOND, false)).toBe(-1);
+  });
+});
+
+test('accesses above 4 GiB reach nothing, and no page below', () => {
+  const { memory, mmu, state } = newMmu();
+  mmu.model = pagingModel(36, true, true);
+  memory.write(DIRECTORY + (FIRST >>> 22) * 4, 4, USER | Entry.PS | (1 << 13));
+  const seen: number[] = [];
+  mmu.hooks.onWatchedWrite = (physical) => seen.push(physical);
+  mmu.watch(0, Watch.CODE);
+  memory.write(8, 4, 0x1234);
+  mmu.write(FIRST + 8, 4, 5, false);
+  mmu.write(FIRST + 0xffe, 4, 5, false);
+  expect(mmu.read(FIRST + 8, 4, false)).toBe(0xffffffff);
+  expect(mmu.slowRead(FIRST + 8, 4)).toBe(BOUNCE_BUFFER - POINTER_BIAS);
+  expect(mmu.translate(FIRST + 8, false, false)).toBe(0x1_0000_0008);
+  expect([seen, memory.read(8, 4), state.sys(System.CR2)]).toEqual([[], 0x1234, 0]);
 });

@@ -14,8 +14,8 @@ const PAGE = 0x0020_5000;
 
 let memory: PhysicalMemory;
 const out = new Translation();
-const read = (user: boolean, mode = pagingMode()) => walk(memory, mode, LINEAR, false, user, out);
-const write = (user: boolean, mode = pagingMode()) => walk(memory, mode, LINEAR, true, user, out);
+const read = (user: boolean, mode = pagingMode()) => walk(memory, mode, LINEAR, user ? U : 0, out);
+const write = (user: boolean, mode = pagingMode()) => walk(memory, mode, LINEAR, user ? W | U : W, out);
 const entry = () => memory.read(entryAt(memory, LINEAR), 4);
 const directoryEntry = () => memory.read(DIRECTORY + (LINEAR >>> 22) * 4, 4);
 
@@ -25,7 +25,7 @@ beforeEach(() => {
 
 describe('translation', () => {
   test('without paging linear is physical', () => {
-    expect(walk(memory, { ...pagingMode(), cr0: CR0.PE }, 0xfedcba98, true, true, out)).toBe(-1);
+    expect(walk(memory, { ...pagingMode(), cr0: CR0.PE }, 0xfedcba98, W | U, out)).toBe(-1);
     expect(out.physical).toBe(0xfedcba98);
   });
   test('directory, table, offset', () => {
@@ -45,9 +45,7 @@ describe('translation', () => {
   test('a masked A20 clears bit 20 of data and of tables', () => {
     memory.write(DIRECTORY + (LINEAR >>> 22) * 4, 4, 0x300000 | USER);
     memory.write(0x200000 + ((LINEAR >>> 12) & 1023) * 4, 4, 0x500000 | USER);
-    expect(walk(memory, { ...pagingMode(), addressMask: a20Mask(false) }, LINEAR, false, false, out)).toBe(
-      -1,
-    );
+    expect(walk(memory, { ...pagingMode(), addressMask: a20Mask(false) }, LINEAR, 0, out)).toBe(-1);
     expect(out.physical).toBe(0x400123);
   });
 });

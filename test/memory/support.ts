@@ -1,6 +1,6 @@
 /** Physical memory with page tables in it, for tests of the MMU. */
 import { Mmu } from '../../src/memory/mmu.ts';
-import { a20Mask, Entry, type PagingMode } from '../../src/memory/paging.ts';
+import { a20Mask, Entry, type PagingMode, pagingModel } from '../../src/memory/paging.ts';
 import { PhysicalMemory } from '../../src/memory/physical.ts';
 import { CR0, CR4 } from '../../src/x86/registers.ts';
 import { CpuState, State, System, SystemBase } from '../../src/x86/state.ts';
@@ -15,7 +15,10 @@ export const pagingMode = (cr0 = 0, cr4 = 0): PagingMode => ({
   cr0: CR0.PE | CR0.PG | cr0,
   cr3: DIRECTORY,
   cr4,
+  efer: 0,
+  pdptes: new Int32Array(8),
   addressMask: a20Mask(true),
+  model: pagingModel(32, false, true),
 });
 
 /** Physical address of the page-table entry for a linear address; the table is made where it is missing. */

@@ -1,12 +1,12 @@
 /** Shadow page tables must behave as the guest's own tables and a TLB would. */
 import { beforeEach, describe, expect, test } from 'vitest';
 import { Mmu } from '../../src/memory/mmu.ts';
-import { a20Mask, Entry } from '../../src/memory/paging.ts';
+import { a20Mask, Entry, type PagingMode } from '../../src/memory/paging.ts';
 import { MONITOR_PHYSICAL, PhysicalMemory } from '../../src/memory/physical.ts';
 import { SHADOW_MEMORY, ShadowPaging } from '../../src/monitor/shadow-paging.ts';
 import { CR0, CR4 } from '../../src/x86/registers.ts';
 import { CpuState, System, SystemBase } from '../../src/x86/state.ts';
-import { DIRECTORY, entryAt, map, RAM, USER } from '../memory/support.ts';
+import { DIRECTORY, entryAt, map, pagingMode, RAM, USER } from '../memory/support.ts';
 
 const LINEAR = 0x0040_2000;
 const A = 0x0030_0000;
@@ -15,7 +15,7 @@ const B = 0x0031_0000;
 let memory: PhysicalMemory;
 let mmu: Mmu;
 let shadow: ShadowPaging;
-let guest: { cr0: number; cr3: number; cr4: number; addressMask: number };
+let guest: PagingMode;
 /** Error codes of page faults that are the guest's own. */
 let reported: number[];
 
@@ -24,18 +24,13 @@ beforeEach(() => {
   const state = new CpuState(memory.memory.buffer, SystemBase.PHYSICAL);
   mmu = new Mmu(memory, state);
   shadow = new ShadowPaging(mmu);
-  guest = {
-    cr0: CR0.PE | CR0.PG | CR0.WP,
-    cr3: DIRECTORY,
-    cr4: CR4.PSE | CR4.PGE,
-    addressMask: a20Mask(true),
-  };
+  guest = pagingMode(CR0.WP, CR4.PSE | CR4.PGE);
   reported = [];
   state.setSys(System.CR0, CR0.PE | CR0.PG | CR0.WP);
-  state.setSys(System.CR3, shadow.root);
-  state.setSys(System.CR4, CR4.PGE);
-  mmu.hooks.onPageFault = (linear, error) => {
-    const fault = shadow.fill(guest, linear, error);
+  shadow.install(state);
+  state.setSys(System.CR4, CR4.PAE | CR4.PGE);
+  mmu.hooks.onPageFault = (linear, access) => {
+    const fault = shadow.fill(guest, linear, access);
     if (fault >= 0) reported.push(fault);
     return fault;
   };
@@ -180,8 +175,12 @@ describe('the pages of the monitor', () => {
     expect(shadow.fill(guest, 0x00812000, 2)).toBe(-1);
     // What changed are the shadow entries of these two pages only.
     const after = ownPages();
-    const changed = [...before.keys()].filter((i) => before[i] !== after[i]).map((i) => i >> 12);
-    expect(new Set(changed)).toEqual(new Set([0, 1 + (0x12345000 >>> 22), 1 + (0x00812000 >>> 22)]));
+    const page = (pages: Buffer, i: number) => pages.subarray(i * 4096, (i + 1) * 4096);
+    const count = SHADOW_MEMORY / 4096;
+    const all = Array.from({ length: count }, (_, i) => i);
+    const changed = all.filter((i) => !page(before, i).equals(page(after, i)));
+    const pages = [0x12345000, 0x00812000].flatMap((linear) => [1 + (linear >>> 30), 5 + (linear >>> 21)]);
+    expect(new Set(changed)).toEqual(new Set(pages));
   });
   test('are reached through a masked A20', () => {
     // Tables of addresses from 3FC00000h on lie where bit 20 is set.

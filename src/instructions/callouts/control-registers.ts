@@ -5,6 +5,7 @@ import { System } from '../../x86/state.ts';
 import type { Cpu, Operands } from '../cpu.ts';
 import { requireSystemRegisterAccess, storeWordOperand } from './descriptor-tables.ts';
 import { Feature, hasFeature } from './features.ts';
+import { installPdptes, loadCr3, readPdptes, usesPae } from './pdptes.ts';
 import { readWordOperand, requirePrivilege } from './protection.ts';
 
 const CR0_BITS =
@@ -13,9 +14,10 @@ const CR0_BITS =
 const CR0_PAGING = CR0.PE | CR0.WP | CR0.PG;
 const CR0_MODE = CR0.PE | CR0.MP | CR0.EM | CR0.TS | CR0.AM;
 const CR4_PAGING = CR4.PSE | CR4.PAE | CR4.PGE;
+/** Changes that make PAE paging load its PDPTE registers (SDM vol. 3, section 4.4.1). */
+const CR0_PDPTES = CR0.PG | CR0.CD | CR0.NW;
+const CR4_PDPTES = CR4.PSE | CR4.PAE | CR4.PGE;
 const CR4_MODE = CR4.TSD | CR4.OSFXSR | CR4.OSXMMEXCPT;
-/** CR3 without its reserved bits: page directory, PCD and PWT. */
-const CR3_BITS = ~0xfff | 0x18;
 
 const FEATURE_OF_CR4: readonly (readonly [bits: number, feature: Feature])[] = [
   [CR4.VME | CR4.PVI, Feature.VME],
@@ -36,11 +38,13 @@ const cr4Bits = (cpu: Cpu): number =>
     CR4.PCE as number,
   );
 
-/** Writes CR0 after its checks; ET is hardwired to 1, unknown bits to 0. */
+/** Writes CR0 after its checks; ET is hardwired to 1, unknown bits to 0. @throws Fault #GP(0) for PDPTEs */
 const writeCr0 = (cpu: Cpu, value: number): void => {
   const { state } = cpu;
   const next = (value & CR0_BITS) | CR0.ET;
   const changed = state.sys(System.CR0) ^ next;
+  if (changed & CR0_PDPTES && usesPae(next, state.sys(System.CR4)))
+    installPdptes(cpu, readPdptes(cpu, state.sys(System.CR3)));
   state.setSys(System.CR0, next);
   if (changed & CR0_PAGING) cpu.pagingChanged(true);
   if (changed & CR0_MODE) cpu.modeChanged();
@@ -52,15 +56,13 @@ const moveToCr0 = (cpu: Cpu, value: number): void => {
   writeCr0(cpu, value);
 };
 
-const moveToCr3 = (cpu: Cpu, value: number): void => {
-  cpu.state.setSys(System.CR3, value & CR3_BITS);
-  cpu.pagingChanged((cpu.state.sys(System.CR4) & CR4.PGE) === 0);
-};
-
 const moveToCr4 = (cpu: Cpu, value: number): void => {
   if (value & ~cr4Bits(cpu)) throw new Fault(Vector.GP);
-  const changed = cpu.state.sys(System.CR4) ^ value;
-  cpu.state.setSys(System.CR4, value);
+  const { state } = cpu;
+  const changed = state.sys(System.CR4) ^ value;
+  if (changed & CR4_PDPTES && usesPae(state.sys(System.CR0), value))
+    installPdptes(cpu, readPdptes(cpu, state.sys(System.CR3)));
+  state.setSys(System.CR4, value);
   if (changed & CR4_PAGING) cpu.pagingChanged(true);
   if (changed & CR4_MODE) cpu.modeChanged();
 };
@@ -78,7 +80,7 @@ export const movToControl = (cpu: Cpu, { reg, rm }: Operands): void => {
   requirePrivilege(cpu);
   const value = cpu.state.gpr(rm);
   if (field === System.CR0) moveToCr0(cpu, value);
-  else if (field === System.CR3) moveToCr3(cpu, value);
+  else if (field === System.CR3) loadCr3(cpu, value);
   else if (field === System.CR4) moveToCr4(cpu, value);
   else cpu.state.setSys(field, value);
 };

@@ -19,6 +19,7 @@ export { cpuidLeaf } from './cpuid.ts';
 export { deliverEvent, deliverException } from './exception.ts';
 export { Feature } from './features.ts';
 export { deliver } from './interrupt.ts';
+export { loadCr3 } from './pdptes.ts';
 export { loadSegment } from './segment-load.ts';
 
 export interface Callout {
@@ -77,7 +78,7 @@ export const callouts = {
   lmsw: last(lmsw),
   smsw: inside(smsw),
   rdmsr: inside(rdmsr),
-  wrmsr: inside(wrmsr),
+  wrmsr: last(wrmsr),
   rdtsc: inside(rdtsc),
   rdpmc: inside(rdpmc),
   cpuid: inside(cpuid),

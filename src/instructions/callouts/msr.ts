@@ -1,6 +1,6 @@
 /** Model-specific registers and counters: RDMSR WRMSR RDTSC RDPMC (SDM vol. 2; vol. 4). */
 import { Fault, Vector } from '../../x86/exceptions.ts';
-import { CR4, Gpr } from '../../x86/registers.ts';
+import { CR4, EFER, Gpr } from '../../x86/registers.ts';
 import { System } from '../../x86/state.ts';
 import type { Cpu } from '../cpu.ts';
 import { Feature, family, hasFeature } from './features.ts';
@@ -41,6 +41,17 @@ const timestampCounter: Register = {
   },
 };
 
+/** IA32_EFER, of which a 32-bit processor has NXE alone (SDM vol. 4, table 2-2). */
+const extendedFeatureEnable: Register = {
+  exists: (cpu) => hasFeature(cpu, Feature.NX),
+  read: (cpu) => BigInt(cpu.state.sys(System.EFER)),
+  write: (cpu, low, high) => {
+    if (low & ~EFER.NXE || high !== 0) throw new Fault(Vector.GP);
+    cpu.state.setSys(System.EFER, low);
+    cpu.pagingChanged(true);
+  },
+};
+
 const hasMachineCheck = (cpu: Cpu): boolean => hasFeature(cpu, Feature.MCE);
 const hasMachineCheckArchitecture = (cpu: Cpu): boolean => hasFeature(cpu, Feature.MCA);
 const isP6OrLater = (cpu: Cpu): boolean => family(cpu) >= 6;
@@ -63,6 +74,7 @@ const registers = new Map<number, Register>([
   /** IA32_MCG_CAP, IA32_MCG_STATUS: an architecture without error-reporting banks. */
   [0x179, constant(0n, hasMachineCheckArchitecture)],
   [0x17a, constant(0n, hasMachineCheckArchitecture)],
+  [0xc0000080, extendedFeatureEnable],
   [0x1a0, constant(MISC_ENABLE, (cpu) => family(cpu) === 15)],
 ]);
 

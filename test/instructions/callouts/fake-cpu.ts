@@ -113,6 +113,9 @@ export class FakeCpu implements Cpu {
     this.page(linear, size, true, user);
     this.store(linear, size, value);
   }
+  readPhysical(address: number): number {
+    return address + 4 <= this.memory.byteLength ? this.dword(address) : 0xffffffff;
+  }
   probeLinearWrite(linear: number, size: number, user: boolean): void {
     this.page(linear, size, true, user);
   }

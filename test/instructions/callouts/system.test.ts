@@ -32,10 +32,10 @@ describe('control registers', () => {
     expect(cpu.events).toEqual(['mode']);
   });
 
-  it('CR3 keeps PCD and PWT, and flushes what is not global', () => {
+  it('CR3 keeps every bit, and flushes what is not global', () => {
     const cpu = atLevel(0);
     write(cpu, 'mov_to_cr', 3, 0x12345fff);
-    expect(cpu.state.sys(System.CR3)).toBe(0x12345018);
+    expect(cpu.state.sys(System.CR3)).toBe(0x12345fff);
     cpu.state.setSys(System.CR4, CR4.PGE);
     write(cpu, 'mov_to_cr', 3, 0x1000);
     expect(cpu.events).toEqual(['flush all', 'flush']);
