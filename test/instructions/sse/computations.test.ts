@@ -43,6 +43,14 @@ describe('NaNs (SDM vol. 1, table 4-7)', () => {
     expect(scalar('addss', SIGNALING, QUIET)).toEqual({ vector: 0, bits: 0x7fc00222, flags: IE });
     expect(scalar('addss', ONE, QUIET)).toEqual({ vector: 0, bits: QUIET, flags: 0 });
   });
+  test('a conversion keeps as much of the payload as it can', () => {
+    const wide = bench.run('cvtss2sd', { second: [0xffbfffff], mxcsr: MXCSR_INITIAL });
+    expect(wide.result.slice(0, 2)).toEqual([0xe0000000 | 0, 0xffffffff | 0]);
+    expect(wide.mxcsr & 0x3f).toBe(IE);
+    const narrow = bench.run('cvtsd2ss', { second: [0x20000000, 0x7ff80001], mxcsr: MXCSR_INITIAL });
+    expect(narrow.result[0]).toBe(0x7fc00009);
+    expect(narrow.mxcsr & 0x3f).toBe(0);
+  });
   test('an invalid operation gives the indefinite', () => {
     expect(scalar('subss', INFINITY, INFINITY)).toEqual({ vector: 0, bits: INDEFINITE, flags: IE });
     expect(scalar('mulss', 0, INFINITY)).toEqual({ vector: 0, bits: INDEFINITE, flags: IE });
