@@ -1,29 +1,34 @@
 /**
- * String instructions. With a REP prefix one execution handles the elements up to the nearer page end and
- * then repeats itself as the next instruction: interrupts are taken in between, and how many executions
+ * String instructions. With a REP prefix one execution handles the elements up to the nearer page end, or so
+ * many comparisons, and then repeats itself as the next instruction: interrupts are taken in between, and how many executions
  * there are depends on nothing but the registers.
  */
 import { Flag } from '../x86/flags.ts';
 import { Gpr, Seg, type Size } from '../x86/registers.ts';
 import { State } from '../x86/state.ts';
 import type { Builder, Value } from './builder.ts';
-import { condition, flagsSub } from './flags.ts';
+import { flagsSub } from './flags.ts';
 import type { InstructionSpec } from './spec.ts';
 
 const PAGE = 4096;
+/** Comparisons that one execution makes at most. */
+const LONGEST_SEARCH = 4096;
+
+type ElementBody<Result> = (
+  b: Builder,
+  source: () => Value,
+  destination: (access: 'read' | 'write') => Value,
+  size: Size,
+) => Result;
 
 interface StringKind {
   readonly name: string;
   readonly source: boolean;
   readonly destination: boolean;
-  /** REPE and REPNE end on ZF. */
-  readonly compares: boolean;
-  element(
-    b: Builder,
-    source: () => Value,
-    destination: (access: 'read' | 'write') => Value,
-    size: Size,
-  ): void;
+  /** What is done with an element. */
+  readonly move?: ElementBody<void>;
+  /** Or what is compared: there REPE and REPNE end on the outcome. */
+  readonly compare?: ElementBody<readonly [Value, Value]>;
 }
 
 const kinds: readonly StringKind[] = [
@@ -31,44 +36,31 @@ const kinds: readonly StringKind[] = [
     name: 'movs',
     source: true,
     destination: true,
-    compares: false,
-    element: (b, source, destination, size) => b.store(destination('write'), size, b.load(source(), size)),
+    move: (b, source, destination, size) => b.store(destination('write'), size, b.load(source(), size)),
   },
   {
     name: 'stos',
     source: false,
     destination: true,
-    compares: false,
-    element: (b, _source, destination, size) => b.store(destination('write'), size, b.reg(Gpr.EAX, size)),
+    move: (b, _source, destination, size) => b.store(destination('write'), size, b.reg(Gpr.EAX, size)),
   },
   {
     name: 'lods',
     source: true,
     destination: false,
-    compares: false,
-    element: (b, source, _destination, size) => b.setReg(Gpr.EAX, b.load(source(), size), size),
+    move: (b, source, _destination, size) => b.setReg(Gpr.EAX, b.load(source(), size), size),
   },
   {
     name: 'cmps',
     source: true,
     destination: true,
-    compares: true,
-    element(b, source, destination, size) {
-      const x = b.load(source(), size);
-      const y = b.load(destination('read'), size);
-      flagsSub(b, x, y, b.sub(x, y), size);
-    },
+    compare: (b, source, destination, size) => [b.load(source(), size), b.load(destination('read'), size)],
   },
   {
     name: 'scas',
     source: false,
     destination: true,
-    compares: true,
-    element(b, _source, destination, size) {
-      const x = b.reg(Gpr.EAX, size);
-      const y = b.load(destination('read'), size);
-      flagsSub(b, x, y, b.sub(x, y), size);
-    },
+    compare: (b, _source, destination, size) => [b.reg(Gpr.EAX, size), b.load(destination('read'), size)],
   },
 ];
 
@@ -92,12 +84,21 @@ const body =
       if (kind.source) b.setReg(Gpr.ESI, b.add(b.reg(Gpr.ESI), bytes), addressSize);
       if (kind.destination) b.setReg(Gpr.EDI, b.add(b.reg(Gpr.EDI), bytes), addressSize);
     };
-    const one = () => {
-      kind.element(b, source, destination, size);
+    const move = () => {
+      kind.move?.(b, source, destination, size);
       advance(step);
     };
+    const compare =
+      kind.compare &&
+      (() => {
+        const compared = kind.compare!(b, source, destination, size);
+        advance(step);
+        return compared;
+      });
+    const setFlags = (x: Value, y: Value) => flagsSub(b, x, y, b.sub(x, y), size);
     if (rep === 0) {
-      one();
+      if (compare) setFlags(...compare());
+      else move();
       return;
     }
     const count = () => wrap(b.reg(Gpr.ECX));
@@ -112,6 +113,33 @@ const body =
       const elements = b.shrU(bytes, size >> 1);
       return b.select(elements, elements, 1);
     };
+    /** Flags are set behind the last comparison only: a fault leaves those from before (SDM vol. 2, REP). */
+    const search = (compare: () => readonly [Value, Value]) => {
+      const left = b.variable(minimum(count(), b.constant(LONGEST_SEARCH)));
+      const last = [b.variable(0), b.variable(0)] as const;
+      const found = b.variable(0);
+      b.while(
+        () => left.get(),
+        () => {
+          const [x, y] = compare();
+          last[0].set(x);
+          last[1].set(y);
+          setCount(b.sub(count(), 1));
+          b.commit();
+          left.set(b.sub(left.get(), 1));
+          b.if(rep === 1 ? b.ne(x, y) : b.eq(x, y), () => {
+            left.set(0);
+            found.set(1);
+          });
+        },
+      );
+      setFlags(last[0].get(), last[1].get());
+      b.if(b.and(b.ne(count(), 0), b.eqz(found.get())), () => b.repeat());
+    };
+    if (compare) {
+      b.if(count(), () => search(compare));
+      return;
+    }
     b.if(count(), () => {
       const chunk = b.variable(count());
       if (kind.source) chunk.set(minimum(chunk.get(), room(Gpr.ESI)));
@@ -121,24 +149,13 @@ const body =
         b.while(
           () => chunk.get(),
           () => {
-            one();
+            move();
             setCount(b.sub(count(), 1));
             b.commit();
             chunk.set(b.sub(chunk.get(), 1));
-            if (!kind.compares) return;
-            b.if(b.eqz(condition(b, rep === 1 ? 4 : 5)), () => {
-              chunk.set(0);
-              done.set(1);
-            });
           },
         );
-      if (
-        b.form.flat &&
-        b.form.address !== 'segmented' &&
-        addressSize === 4 &&
-        !kind.compares &&
-        kind.destination
-      ) {
+      if (b.form.flat && b.form.address !== 'segmented' && addressSize === 4 && kind.destination) {
         const bytes = b.shl(chunk.get(), size >> 1);
         b.if(b.eq(step, size), () =>
           done.set(
@@ -153,8 +170,7 @@ const body =
         };
         b.if(done.get(), wholeRun, elementwise);
       } else elementwise();
-      if (kind.compares) b.if(b.and(b.ne(count(), 0), b.eqz(done.get())), () => b.repeat());
-      else b.if(count(), () => b.repeat());
+      b.if(count(), () => b.repeat());
     });
   };
 
@@ -163,6 +179,6 @@ export const strings: readonly InstructionSpec[] = kinds.map((kind) => ({
   sizes: [1, 2, 4],
   shapes: kind.source ? [['mem']] : [[]],
   operands: kind.source ? [{ use: 'none' }] : [],
-  variants: { flat: true, rep: kind.compares ? [0, 1, 2] : [0, 1], addressSizes: [2, 4] },
+  variants: { flat: true, rep: kind.compare ? [0, 1, 2] : [0, 1], addressSizes: [2, 4] },
   body: body(kind),
 }));

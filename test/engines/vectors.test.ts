@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
 import { compare } from '../vectors/compare.ts';
-import { exceptionFor } from '../vectors/exceptions.ts';
+import { exceptionFor, unexcepted } from '../vectors/exceptions.ts';
 import { Harness } from '../vectors/harness.ts';
 import { parseVectors } from '../vectors/vector.ts';
 
 const SAMPLE = join(import.meta.dirname, '../vectors/sample');
-const CLASSES = ['int', 'seg', 'fault', 'seq', 'smc'];
+const CLASSES = ['int', 'seg', 'fault', 'seq', 'smc', 'x87'];
 const oracle = process.env.RINGDOWN_ORACLE;
 
 const load = (file: string) => parseVectors(gunzipSync(readFileSync(file)).toString('utf8'));
@@ -18,7 +18,7 @@ const differences = (harness: Harness, file: string): string[] => {
   const wrong: string[] = [];
   for (const vector of load(file)) {
     if (exceptionFor(vector)) continue;
-    const found = compare(vector, harness.run(vector));
+    const found = unexcepted(vector, compare(vector, harness.run(vector)));
     if (found.length) wrong.push(`${vector.request.get('id')} ${vector.request.get('code')}: ${found[0]}`);
   }
   return wrong;

@@ -12,6 +12,8 @@ export const loadFpu = (state: CpuState, image: string): void => {
   fpu.control = Number.parseInt(control!, 16);
   fpu.status = Number.parseInt(status!, 16);
   state.words[Fpu.OCCUPIED >> 2] = Number.parseInt(tag!, 16);
+  // The recorder restores an image whose instruction and operand pointers are zero.
+  state.words.fill(0, Fpu.FOP >> 2, (Fpu.FDS >> 2) + 1);
   const top = (Number.parseInt(status!, 16) >> 11) & 7;
   for (let i = 0; i < 8; i++) {
     const bytes = bytesOf(registers[i] ?? '0'.repeat(20));

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { Command, Option } from 'commander';
 import { compare } from './compare.ts';
-import { exceptionFor } from './exceptions.ts';
+import { exceptionFor, unexcepted } from './exceptions.ts';
 import { type EngineName, Harness } from './harness.ts';
 import { parseVectors } from './vector.ts';
 
@@ -29,7 +29,7 @@ const runFile = (harness: Harness, file: string, show: number, tallies: Map<stri
       continue;
     }
     tally.run++;
-    const differences = compare(vector, harness.run(vector));
+    const differences = unexcepted(vector, compare(vector, harness.run(vector)));
     if (differences.length === 0) continue;
     tally.different++;
     if (shown++ < show) {
