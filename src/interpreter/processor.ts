@@ -15,7 +15,7 @@ import type { PhysicalMemory } from '../memory/physical.ts';
 import type { Treatment } from '../translator/encode.ts';
 import { Mode } from '../translator/mode.ts';
 import { type CodePlace, Translator } from '../translator/translator.ts';
-import { Fault, Vector } from '../x86/exceptions.ts';
+import { Fault, TaskFault, Vector } from '../x86/exceptions.ts';
 import { Seg } from '../x86/registers.ts';
 import {
   CpuState,
@@ -364,6 +364,10 @@ export class Processor {
       callout.run(cpu, operands);
     } catch (thrown) {
       if (!(thrown instanceof Fault)) throw thrown;
+      if (thrown instanceof TaskFault) {
+        this.fault(thrown.vector, thrown.error);
+        return Exit.LEAVE_AT;
+      }
       words[State.EIP >> 2] = eip;
       words[State.FAULT_VECTOR >> 2] = thrown.vector;
       words[State.FAULT_ERROR >> 2] = thrown.error;

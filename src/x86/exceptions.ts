@@ -75,3 +75,6 @@ export class Fault {
     this.error = error;
   }
 }
+
+/** A fault behind a task switch that cannot be undone: EIP and all registers are the new task's already. */
+export class TaskFault extends Fault {}

@@ -26,7 +26,7 @@ import {
   wrapOffset,
 } from './protection.ts';
 import { moveStackPointer, peek, probeReturnAddress, writeReturnAddress } from './stack.ts';
-import { refuseTaskSwitch } from './task-switch.ts';
+import { fetchAvailableTss, type SwitchCause, switchTask } from './task-switch.ts';
 
 /** A checked code segment and the instruction pointer in it. */
 interface Target {
@@ -89,22 +89,31 @@ const gateTarget = (cpu: Cpu, { low, high }: Descriptor, jump: boolean): Target 
   return { selector, descriptor, eip };
 };
 
-/** Refuses what a far pointer must not name; what is left is a call gate. @throws Fault #GP, #NP */
-const requireCallGate = (cpu: Cpu, selector: number, { high }: Descriptor): void => {
-  const error = selectorError(selector, 0);
-  switch (descriptorType(high)) {
+/**
+ * What a far pointer does that names a system descriptor: a task switch happens here.
+ * @returns whether the descriptor is a call gate, which is the caller's business @throws Fault #GP, #NP, #TS
+ */
+const isCallGate = (cpu: Cpu, selector: number, descriptor: Descriptor, cause: SwitchCause): boolean => {
+  const { eflags } = cpu.state;
+  switch (descriptorType(descriptor.high)) {
     case SystemType.CALL_GATE16:
     case SystemType.CALL_GATE32:
-      checkSystemDescriptor(cpu, selector, high);
-      return;
-    case SystemType.TASK_GATE:
+      checkSystemDescriptor(cpu, selector, descriptor.high);
+      return true;
+    case SystemType.TASK_GATE: {
+      checkSystemDescriptor(cpu, selector, descriptor.high);
+      const tss = descriptor.low >>> 16;
+      switchTask(cpu, tss, fetchAvailableTss(cpu, tss, 0), cause, eflags);
+      return false;
+    }
     case SystemType.TSS16:
     case SystemType.TSS32:
-      checkSystemDescriptor(cpu, selector, high);
-      refuseTaskSwitch(cpu, Vector.GP, error);
-      return;
+      checkSystemDescriptor(cpu, selector, descriptor.high);
+      if (selector & 4) throw new Fault(Vector.GP, selectorError(selector, 0));
+      switchTask(cpu, selector, descriptor, cause, eflags);
+      return false;
     default:
-      throw new Fault(Vector.GP, error);
+      throw new Fault(Vector.GP, selectorError(selector, 0));
   }
 };
 
@@ -117,7 +126,7 @@ const jump = (cpu: Cpu, selector: number, offset: number): void => {
   if (isNull(selector)) throw new Fault(Vector.GP);
   const descriptor = fetchDescriptor(cpu, selector, Vector.GP);
   const direct = (descriptor.high & Attribute.SEGMENT) !== 0;
-  if (!direct) requireCallGate(cpu, selector, descriptor);
+  if (!direct && !isCallGate(cpu, selector, descriptor, 'jump')) return;
   const target = direct ? directTarget(cpu, selector, descriptor, offset) : gateTarget(cpu, descriptor, true);
   checkInstructionPointer(target.descriptor, target.eip);
   markAccessed(cpu, target.selector, target.descriptor);
@@ -172,7 +181,7 @@ const call = (cpu: Cpu, selector: number, offset: number, size: Size): void => {
     callSameLevel(cpu, directTarget(cpu, selector, descriptor, offset), size);
     return;
   }
-  requireCallGate(cpu, selector, descriptor);
+  if (!isCallGate(cpu, selector, descriptor, 'nest')) return;
   const target = gateTarget(cpu, descriptor, false);
   const gateSize = descriptorType(descriptor.high) === SystemType.CALL_GATE32 ? 4 : 2;
   const { high } = target.descriptor;

@@ -27,7 +27,7 @@ import {
   selectorError,
 } from './protection.ts';
 import { currentStack, type Stack } from './stack.ts';
-import { refuseTaskSwitch } from './task-switch.ts';
+import { fetchAvailableTss, switchTask } from './task-switch.ts';
 
 /** DR7.GD: cleared on entry to the #DB handler, so that it may use the debug registers. */
 const GENERAL_DETECT = 1 << 13;
@@ -90,19 +90,6 @@ const fetchGate = (cpu: Cpu, vector: number, kind: EventKind, ext: number): Gate
   return { low, high };
 };
 
-/** A task gate, refused after its own checks. */
-const throughTaskGate = (cpu: Cpu, selector: number, ext: number): never => {
-  const error = selectorError(selector, ext);
-  if (selector & 4) throw new Fault(Vector.GP, error);
-  const { high } = fetchDescriptor(cpu, selector, Vector.GP, ext);
-  const type = descriptorType(high);
-  if ((high & Attribute.SEGMENT) !== 0 || (type !== SystemType.TSS16 && type !== SystemType.TSS32)) {
-    throw new Fault(Vector.GP, error);
-  }
-  if ((high & Attribute.PRESENT) === 0) throw new Fault(Vector.NP, error);
-  return refuseTaskSwitch(cpu, Vector.GP, error);
-};
-
 /** The handler's code segment. @throws Fault #GP, #NP with the selector */
 const fetchHandlerCode = (cpu: Cpu, selector: number, ext: number): Descriptor => {
   if (isNull(selector)) throw new Fault(Vector.GP, ext);
@@ -132,15 +119,18 @@ const deliverProtected = (cpu: Cpu, vector: number, kind: EventKind, error: numb
   const gate = fetchGate(cpu, vector, kind, ext);
   const type = descriptorType(gate.high);
   const selector = gate.low >>> 16;
-  if (type === SystemType.TASK_GATE) throughTaskGate(cpu, selector, ext);
+  const image = setsResume(vector, kind) ? state.eflags | Flag.RF : state.eflags;
+  const pushed = kind === 'exception' && hasErrorCode(vector) ? error : null;
+  if (type === SystemType.TASK_GATE) {
+    switchTask(cpu, selector, fetchAvailableTss(cpu, selector, ext), 'nest', image, ext, pushed);
+    return;
+  }
 
   const code = fetchHandlerCode(cpu, selector, ext);
   const wide = (type & 8) !== 0;
   const size = wide ? 4 : 2;
   const eip = wide ? (gate.high & 0xffff0000) | (gate.low & 0xffff) : gate.low & 0xffff;
-  const image = setsResume(vector, kind) ? state.eflags | Flag.RF : state.eflags;
-  const code32 = kind === 'exception' && hasErrorCode(vector) ? error : null;
-  const items = code32 === null ? 3 : 4;
+  const items = pushed === null ? 3 : 4;
   const dpl = descriptorDpl(code.high);
   const virtual = isVirtual8086(cpu);
   if (virtual && (isConformingCode(code.high) || dpl !== 0)) {
@@ -156,7 +146,7 @@ const deliverProtected = (cpu: Cpu, vector: number, kind: EventKind, error: numb
     if (virtual) for (const segment of DATA_SEGMENTS) stack.push(state.selector(segment), size);
     stack.push(state.selector(Seg.SS), size);
     stack.push(state.gpr(Gpr.ESP), size);
-    pushEvent(cpu, stack, image, code32, size);
+    pushEvent(cpu, stack, image, pushed, size);
     enterPrivilegeStack(cpu, inner);
     if (virtual) for (const segment of DATA_SEGMENTS) installNull(cpu, segment, 0);
   } else {
@@ -164,7 +154,7 @@ const deliverProtected = (cpu: Cpu, vector: number, kind: EventKind, error: numb
     stack.reserve(items, size);
     checkInstructionPointer(code, eip, ext);
     markAccessed(cpu, selector, code);
-    pushEvent(cpu, stack, image, code32, size);
+    pushEvent(cpu, stack, image, pushed, size);
     stack.commit();
   }
 

@@ -12,12 +12,13 @@ import {
   fetchDescriptor,
   installRealSegment,
   ioPrivilege,
+  isNull,
   isProtected,
   isVirtual8086,
   selectorError,
 } from './protection.ts';
 import { moveStackPointer, peek } from './stack.ts';
-import { refuseTaskSwitch } from './task-switch.ts';
+import { switchTask } from './task-switch.ts';
 
 const ANY_LEVEL = STATUS_FLAGS | Flag.TF | Flag.DF | Flag.NT;
 const ANY_LEVEL_HIGH = Flag.AC | Flag.ID;
@@ -78,11 +79,12 @@ const returnToVirtual8086 = (cpu: Cpu, eip: number, image: number): void => {
 };
 
 /** IRET with NT set: back to the task whose selector the current TSS links to. */
-const returnFromTask = (cpu: Cpu): never => {
+const returnFromTask = (cpu: Cpu): void => {
   const link = cpu.readLinear(cpu.state.segment(SystemSegment.TR, SegmentField.BASE) >>> 0, 2, false);
   const error = selectorError(link, 0);
-  if (link & 4) throw new Fault(Vector.TS, error);
-  const { high } = fetchDescriptor(cpu, link, Vector.TS);
+  if (link & 4 || isNull(link)) throw new Fault(Vector.TS, error);
+  const descriptor = fetchDescriptor(cpu, link, Vector.TS);
+  const { high } = descriptor;
   const type = descriptorType(high);
   if (
     (high & Attribute.SEGMENT) !== 0 ||
@@ -91,11 +93,14 @@ const returnFromTask = (cpu: Cpu): never => {
     throw new Fault(Vector.TS, error);
   }
   if ((high & Attribute.PRESENT) === 0) throw new Fault(Vector.NP, error);
-  return refuseTaskSwitch(cpu, Vector.TS, error);
+  switchTask(cpu, link, descriptor, 'return', cpu.state.eflags);
 };
 
 const returnProtected = (cpu: Cpu, size: 2 | 4): void => {
-  if (cpu.state.flag(Flag.NT)) returnFromTask(cpu);
+  if (cpu.state.flag(Flag.NT)) {
+    returnFromTask(cpu);
+    return;
+  }
   const eip = frameItem(cpu, 0, size) >>> 0;
   const selector = frameItem(cpu, 1, size) & 0xffff;
   const image = frameItem(cpu, 2, size);

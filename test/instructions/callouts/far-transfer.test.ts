@@ -75,13 +75,6 @@ describe('call gates', () => {
 });
 
 describe('far transfers', () => {
-  it('refuse a task switch with a warning and #GP', () => {
-    const cpu = atLevel(0);
-    setGdt(cpu, 20, descriptor(0x23000, 0x67, 0x89, 0));
-    expect(cpu.run('jmp_far', call(0xa0))).toMatchObject({ vector: Vector.GP, error: 0xa0 });
-    expect([...cpu.warnings].join()).toMatch(/task switch/);
-  });
-
   it('check the new EIP against the new limit', () => {
     const cpu = atLevel(3);
     setGdt(cpu, 20, descriptor(0x20000, 0xff, 0xfa, 4));

@@ -2,17 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { Vector } from '../../../src/x86/exceptions.ts';
 import { Flag } from '../../../src/x86/flags.ts';
 import { Gpr, Seg } from '../../../src/x86/registers.ts';
-import { System } from '../../../src/x86/state.ts';
 import { FakeCpu } from './fake-cpu.ts';
-import {
-  codeSelector,
-  descriptor,
-  enterLevel,
-  enterProtectedMode,
-  enterVirtual8086,
-  setGdt,
-  TSS_BASE,
-} from './tables.ts';
+import { codeSelector, enterLevel, enterProtectedMode, enterVirtual8086 } from './tables.ts';
 
 /** Every flag an IRETD image may carry, VM, VIF and VIP aside. */
 const ALL = 0x257fd7;
@@ -88,18 +79,5 @@ describe('IRET', () => {
     expect(cpu.run('iret', { size: 2 })).toBeNull();
     expect([state.eip, state.selector(Seg.CS), state.gpr(Gpr.ESP)]).toEqual([0x1234, 0xf000, 0x8000]);
     expect(state.eflags).toBe(0x7fd7);
-  });
-
-  it('refuses to return to a nested task, after checking the link', () => {
-    const cpu = atLevel(0, 0);
-    cpu.state.eflags |= Flag.NT;
-    cpu.put(TSS_BASE, 0xa0);
-    setGdt(cpu, 20, descriptor(0x23000, 0x67, 0x89, 0));
-    expect(cpu.run('iret')).toMatchObject({ vector: Vector.TS, error: 0xa0 });
-    expect(cpu.warnings.size).toBe(0);
-    setGdt(cpu, 20, descriptor(0x23000, 0x67, 0x8b, 0));
-    expect(cpu.run('iret')).toMatchObject({ vector: Vector.TS, error: 0xa0 });
-    expect(cpu.warnings.size).toBe(1);
-    expect(cpu.state.sys(System.CPL)).toBe(0);
   });
 });

@@ -38,7 +38,7 @@ const parse = (reference: string): Line[] => {
   return lines;
 };
 
-/** Switches of task are refused, so that these lines are not what happens here. */
+/** The lines of task switches show both TSSs, which the snippets here do not set up. */
 const isTaskSwitch = (expected: string): boolean => expected.includes(' tr=');
 /** The recorded handler itself goes astray: it runs at the level it interrupted, or on a based 16-bit stack. */
 const isHandlerAstray = ({ name, cpl, cx }: Case): boolean =>
