@@ -132,6 +132,20 @@ const kernels: readonly GuestEntry[] = [
   entry('triple', 'a triple fault on purpose', same('LIDT traps; the shutdown is the virtual processor’s'), {
     exitStatus: 'shutdown',
   }),
+  entry(
+    'fpu',
+    'x87 exceptions: #NM, #MF and IRQ 13',
+    same('x87 instructions are not sensitive, and the monitor gives the guest its CR0.EM, TS, MP and NE'),
+    {
+      tcgFails: [
+        '#MF at the next waiting instruction',
+        'EIP of #MF',
+        'FERR# is IRQ 13',
+        'the handler used the FPU with IGNNE#',
+        'a second error',
+      ],
+    },
+  ),
   entry('timer', 'PIT, PIC, RTC and UART interrupts, HLT', same('CLI, STI, HLT, IN and OUT all trap'), {
     timeoutSeconds: 60,
   }),

@@ -83,7 +83,7 @@ export interface Cpu {
   /** INVLPG. @param linear any address in the page */
   invalidatePage(linear: number): void;
   /**
-   * To be called after segment registers, CPL, VM, TF, CR0's PE MP EM TS or AM, or CR4's TSD, OSFXSR or
+   * To be called after segment registers, CPL, VM, TF, CR0's PE MP EM TS NE or AM, or CR4's TSD, OSFXSR or
    * OSXMMEXCPT changed: other blocks may have to run now.
    */
   modeChanged(): void;
@@ -92,10 +92,11 @@ export interface Cpu {
   /** HLT: stop until an interrupt. */
   halt(): void;
   /**
-   * FERR#: an x87 instruction found an unmasked exception pending while CR0.NE is clear (SDM vol. 3, section
-   * 2.5); on a PC it becomes IRQ 13. The instruction goes on, as with IGNNE# asserted.
+   * FERR#: an x87 instruction found an unmasked exception pending while CR0.NE is clear (SDM vol. 1, section
+   * 8.7.2); on a PC it becomes IRQ 13.
+   * @param rising FERR# was not asserted before @returns IGNNE#: whether the instruction goes on nevertheless
    */
-  floatingPointError?(): void;
+  floatingPointError(rising: boolean): boolean;
   /** A triple fault or another shutdown condition (SDM vol. 3, section 6.15). */
   shutdown(reason: string): void;
   /** A warning for something an operator should know, such as an unknown MSR; equal messages are shown once. */

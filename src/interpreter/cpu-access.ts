@@ -17,7 +17,8 @@ export interface Platform {
   halt(): void;
   shutdown(reason: string): void;
   warn(message: string): void;
-  floatingPointError(): void;
+  /** FERR#, and IGNNE# as the answer; see Cpu. */
+  floatingPointError(rising: boolean): boolean;
 }
 
 /** What a change of the system state makes necessary. */
@@ -155,8 +156,8 @@ export class CpuAccess implements Cpu {
   halt(): void {
     this.#platform.halt();
   }
-  floatingPointError(): void {
-    this.#platform.floatingPointError();
+  floatingPointError(rising: boolean): boolean {
+    return this.#platform.floatingPointError(rising);
   }
   shutdown(reason: string): void {
     this.#platform.shutdown(reason);

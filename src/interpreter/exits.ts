@@ -16,7 +16,7 @@ export const Exit = {
   LINK: 6,
   /** No jump-cache entry for State.EIP. */
   MISS: 7,
-  /** The record belongs to an invalidated block; continue at its instruction. */
+  /** The record belongs to an invalidated block, or its instruction cannot begin yet; continue at it. */
   STALE: 8,
   /** Execute the same record again (never leaves the engine). */
   REPEAT: 9,

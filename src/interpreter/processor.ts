@@ -15,7 +15,7 @@ import type { PhysicalMemory } from '../memory/physical.ts';
 import type { Treatment } from '../translator/encode.ts';
 import { Mode } from '../translator/mode.ts';
 import { type CodePlace, Translator } from '../translator/translator.ts';
-import { Fault, TaskFault, Vector } from '../x86/exceptions.ts';
+import { Fault, Frozen, TaskFault, Vector } from '../x86/exceptions.ts';
 import { Seg } from '../x86/registers.ts';
 import {
   CpuState,
@@ -363,6 +363,10 @@ export class Processor {
     try {
       callout.run(cpu, operands);
     } catch (thrown) {
+      if (thrown instanceof Frozen) {
+        words[State.EIP >> 2] = eip;
+        return Exit.STALE;
+      }
       if (!(thrown instanceof Fault)) throw thrown;
       if (thrown instanceof TaskFault) {
         this.fault(thrown.vector, thrown.error);

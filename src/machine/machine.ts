@@ -146,7 +146,7 @@ export class Machine {
       },
       shutdown: (reason) => this.#end({ kind: 'shutdown', reason }),
       warn: (message) => this.#warn(message),
-      floatingPointError: () => this.pc.interrupts.irq(13).set(true),
+      floatingPointError: (rising) => this.pc.coprocessorError.signal(rising),
     };
     this.#control =
       technique.kernelRing === null

@@ -1,6 +1,7 @@
 /** The PC on one page: which device is wired to which ports and interrupt lines. */
 import { AcpiPm, AcpiPmOffset } from '../devices/acpi-pm.ts';
 import { fillCmosMemory } from '../devices/cmos-memory.ts';
+import { CoprocessorError } from '../devices/coprocessor-error.ts';
 import { DebugConsole, DebugExit, PostCodePort, ResetControl } from '../devices/debug-ports.ts';
 import type { Clock } from '../devices/device.ts';
 import { I8042 } from '../devices/i8042.ts';
@@ -44,6 +45,7 @@ export class Pc {
   readonly serial: readonly Uart16550a[];
   readonly pci = new PciHost();
   readonly power: AcpiPm;
+  readonly coprocessorError: CoprocessorError;
 
   constructor(options: PcOptions) {
     const { clock } = options;
@@ -99,6 +101,9 @@ export class Pc {
       onPowerOff: () => options.onPowerOff(),
     });
     ports.attach(AcpiHardware.PM_BASE, AcpiPmOffset.LENGTH, this.power, 4);
+
+    this.coprocessorError = new CoprocessorError({ irq: irq(13) });
+    ports.attach(0xf0, 1, this.coprocessorError);
 
     ports.attach(0x80, 1, new PostCodePort());
     ports.attach(0xe9, 1, new DebugConsole({ onByte: (byte) => options.onDebugConsole(byte) }));

@@ -62,6 +62,9 @@ export const PageFault = { P: 1, W: 2, U: 4, RSVD: 8, I: 16 } as const;
 /** Bits of a selector error code (SDM vol. 3, section 6.13). */
 export const SelectorError = { EXT: 1, IDT: 2 } as const;
 
+/** Thrown by a callout whose instruction cannot begin before an interrupt has come; it is executed anew then. */
+export class Frozen {}
+
 /**
  * A fault on its way to the guest. Thrown only inside callouts, the rare long instructions written in
  * TypeScript, and caught at their single entry; the engines report their own faults by return code.

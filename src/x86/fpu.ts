@@ -21,6 +21,8 @@ export const Fpu = {
   FDP: State.FPU + 0x18,
   FDS: State.FPU + 0x1c,
   MXCSR: State.FPU + 0x20,
+  /** Nonzero while the pin FERR# is asserted. */
+  FERR: State.FPU + 0x24,
   /** Physical registers R0-R7, 16 bytes each: significand 64 bits, then exponent and sign 16 bits. */
   REGISTERS: State.FPU + 0x40,
   /** XMM0-XMM7, 16 bytes each. */
@@ -109,6 +111,7 @@ export class FpuState {
     const pending = (value & ~this.control & FPU_EXCEPTIONS) !== 0;
     const summary = FpuStatus.ES | FpuStatus.B;
     this.words[Fpu.STATUS >> 2] = pending ? value | summary : value & ~summary;
+    if (!pending) this.words[Fpu.FERR >> 2] = 0;
   }
 
   get top(): number {

@@ -114,7 +114,7 @@ export class Duelist {
       halt: () => this.#control.end('halted'),
       shutdown: () => {},
       warn: () => {},
-      floatingPointError: () => {},
+      floatingPointError: () => true,
     });
     processor.control = this.#control;
   }

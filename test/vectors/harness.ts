@@ -98,7 +98,7 @@ export class Harness {
         throw new Error(`the harness shut down: ${reason}`);
       },
       warn: () => {},
-      floatingPointError: () => {},
+      floatingPointError: () => true,
     });
     this.#processor.control = this.#control;
     this.#buildTables();

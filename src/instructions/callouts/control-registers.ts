@@ -12,7 +12,7 @@ const CR0_BITS =
   CR0.PE | CR0.MP | CR0.EM | CR0.TS | CR0.ET | CR0.NE | CR0.WP | CR0.AM | CR0.NW | CR0.CD | CR0.PG;
 /** What decides how addresses are translated, and which blocks may run. */
 const CR0_PAGING = CR0.PE | CR0.WP | CR0.PG;
-const CR0_MODE = CR0.PE | CR0.MP | CR0.EM | CR0.TS | CR0.AM;
+const CR0_MODE = CR0.PE | CR0.MP | CR0.EM | CR0.TS | CR0.NE | CR0.AM;
 const CR4_PAGING = CR4.PSE | CR4.PAE | CR4.PGE;
 /** Changes that make PAE paging load its PDPTE registers (SDM vol. 3, section 4.4.1). */
 const CR0_PDPTES = CR0.PG | CR0.CD | CR0.NW;

@@ -3,7 +3,7 @@
  * Nothing here survives an instruction: the FPU's state is in the machine's memory (x86/fpu.ts), and the
  * numbers below are scratch, kept so that an instruction allocates nothing.
  */
-import { Fault, Vector } from '../../x86/exceptions.ts';
+import { Fault, Frozen, Vector } from '../../x86/exceptions.ts';
 import { Fpu, FpuState, FpuStatus } from '../../x86/fpu.ts';
 import { CR0, Seg } from '../../x86/registers.ts';
 import { type CpuState, System } from '../../x86/state.ts';
@@ -35,14 +35,22 @@ export const enterNoWait = (cpu: Cpu): FpuState => {
   return fpuOf(cpu.state);
 };
 
-/** Reports a pending unmasked exception (SDM vol. 1, section 8.7). @throws Fault #MF when CR0.NE is set */
+/**
+ * Reports a pending unmasked exception (SDM vol. 1, section 8.7). With CR0.NE clear the processor waits for the
+ * interrupt that FERR# leads to, unless the system asserts IGNNE#.
+ * @throws Fault #MF when CR0.NE is set; Frozen
+ */
 export const reportPending = (cpu: Cpu, fpu: FpuState): void => {
   if ((fpu.status & FpuStatus.ES) === 0) return;
   if (cpu.state.sys(System.CR0) & CR0.NE) throw new Fault(Vector.MF);
-  cpu.floatingPointError?.();
+  const rising = fpu.words[Fpu.FERR >> 2] === 0;
+  fpu.words[Fpu.FERR >> 2] = 1;
+  if (cpu.floatingPointError(rising)) return;
+  cpu.halt();
+  throw new Frozen();
 };
 
-/** Entry of a waiting instruction. @throws Fault #NM, #MF */
+/** Entry of a waiting instruction. @throws Fault #NM, #MF; Frozen */
 export const enter = (cpu: Cpu): FpuState => {
   const fpu = enterNoWait(cpu);
   reportPending(cpu, fpu);

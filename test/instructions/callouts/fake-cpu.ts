@@ -178,6 +178,9 @@ export class FakeCpu implements Cpu {
   halt(): void {
     this.events.push('halt');
   }
+  floatingPointError(): boolean {
+    return true;
+  }
   shutdown(reason: string): void {
     this.events.push(`shutdown: ${reason}`);
   }

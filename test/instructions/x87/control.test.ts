@@ -1,7 +1,7 @@
 /** Entry checks, control instructions and the images in memory (SDM vol. 1, chapter 8; vol. 2). */
 import { beforeEach, describe, expect, test } from 'vitest';
 import { x87, x87Handler, x87Opcode } from '../../../src/instructions/x87/x87.ts';
-import { Vector } from '../../../src/x86/exceptions.ts';
+import { Frozen, Vector } from '../../../src/x86/exceptions.ts';
 import { Fpu, FpuStatus, MXCSR_INITIAL } from '../../../src/x86/fpu.ts';
 import { CR0, CR4, Seg } from '../../../src/x86/registers.ts';
 import { System } from '../../../src/x86/state.ts';
@@ -102,14 +102,20 @@ describe('entry checks', () => {
     }
   });
 
-  test('without NE it is signalled, and the instruction goes on', () => {
+  test('without NE it is signalled once, and the instruction waits unless IGNNE# is asserted', () => {
     makePending();
     setCr0(CR0.MP);
-    expect(machine.faultOf('fld1')).toBeNull();
+    expect(() => machine.faultOf('fld1')).toThrow(Frozen);
+    expect(() => machine.faultOf('fwait')).toThrow(Frozen);
     expect(machine.errorsSignalled).toBe(1);
-    expect(machine.register(0)).toBe(ONE);
-    delete machine.floatingPointError;
+    expect(machine.halts).toBe(2);
+    machine.ignoreErrors = true;
     expect(machine.faultOf('fld1')).toBeNull();
+    expect(machine.register(0)).toBe(ONE);
+    machine.run('fnclex');
+    makePending();
+    expect(machine.faultOf('fld1')).toBeNull();
+    expect(machine.errorsSignalled).toBe(2);
   });
 
   test('unmasking a flagged exception makes it pending', () => {

@@ -24,10 +24,16 @@ export class FlatMachine {
   limit = MEMORY_BASE + MEMORY_SIZE;
   instructionEip = 0;
   errorsSignalled = 0;
-  /** Set for the hook that a machine with CR0.NE clear offers. */
-  floatingPointError? = (): void => {
-    this.errorsSignalled++;
-  };
+  /** The pin IGNNE#, looked at with CR0.NE clear. */
+  ignoreErrors = false;
+  halts = 0;
+  floatingPointError(rising: boolean): boolean {
+    if (rising) this.errorsSignalled++;
+    return this.ignoreErrors;
+  }
+  halt(): void {
+    this.halts++;
+  }
   readonly model = { features: [1 << Feature.SSE, 0, 0] };
 
   constructor() {
