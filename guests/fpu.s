@@ -81,6 +81,7 @@ at_pending:
     fld1
     check "#MF at the next waiting instruction", errors, $1
     check "EIP of #MF", place, $at_pending
+    check "FCS is the kernel's code segment", selector, $KERNEL_CODE
     check "FIP is the instruction that erred", pointer, $0
     ret
 count_error:
@@ -88,6 +89,8 @@ count_error:
     mov frame_eip(%ebp), %eax
     mov %eax, place
     fnstenv environment
+    movzwl environment + 16, %eax
+    mov %eax, selector
     mov environment + 12, %eax
     cmp $behind_error - 2, %eax
     setne %al
@@ -158,6 +161,8 @@ ignored:
 place:
     .long 0
 pointer:
+    .long 0
+selector:
     .long 0
 control:
     .long 0

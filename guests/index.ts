@@ -135,7 +135,10 @@ const kernels: readonly GuestEntry[] = [
   entry(
     'fpu',
     'x87 exceptions: #NM, #MF and IRQ 13',
-    same('x87 instructions are not sensitive, and the monitor gives the guest its CR0.EM, TS, MP and NE'),
+    fails(
+      ["FCS is the kernel's code segment"],
+      'FNSTENV shows the selector of the last instruction, which has RPL 1; CR0.EM, TS, MP and NE are the guest’s',
+    ),
     {
       tcgFails: [
         '#MF at the next waiting instruction',

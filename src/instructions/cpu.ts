@@ -87,6 +87,11 @@ export interface Cpu {
    * OSXMMEXCPT changed: other blocks may have to run now.
    */
   modeChanged(): void;
+  /**
+   * The selector in a segment register as an instruction that is not sensitive, such as FNSTENV, may show it.
+   * @param segment 0-5
+   */
+  visibleSelector(segment: number): number;
   /** To be called after IF became set, or the interrupt shadow ended: pending interrupts are looked at. */
   interruptsEnabled(): void;
   /** HLT: stop until an interrupt. */

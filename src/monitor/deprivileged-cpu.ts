@@ -5,7 +5,15 @@ import type { Size } from '../x86/registers.ts';
 import type { CpuState } from '../x86/state.ts';
 import { shadowDescriptor } from './compression.ts';
 
-type ReadGuestDescriptor = (selector: number) => { low: number; high: number } | null;
+/** What the processor's own instructions get to see of the guest. */
+export interface GuestView {
+  /** An entry of the guest's descriptor tables; see Cpu.readDescriptor. */
+  readDescriptor(selector: number): { low: number; high: number } | null;
+  /** The ring of the guest's kernel. */
+  readonly kernelRing: number;
+  /** The state whose selectors instructions leave in memory: the guest's where sensitive ones are rewritten. */
+  readonly visible: CpuState;
+}
 
 /** Where the monitor's own tables lie: what SGDT, SIDT, SLDT and STR show a guest that asks the processor. */
 export const OwnTables = {
@@ -21,24 +29,19 @@ export const OwnTables = {
 
 /** Segments come from the monitor's shadow of the guest's tables, TSS and I/O permissions from its own. */
 export class DeprivilegedCpu extends CpuAccess {
-  readonly #guestDescriptor: ReadGuestDescriptor;
-  readonly #kernelRing: number;
+  readonly #guest: GuestView;
 
-  constructor(
-    state: CpuState,
-    mmu: Mmu,
-    platform: Platform,
-    hooks: StateHooks,
-    guestDescriptor: ReadGuestDescriptor,
-    kernelRing: number,
-  ) {
+  constructor(state: CpuState, mmu: Mmu, platform: Platform, hooks: StateHooks, guest: GuestView) {
     super(state, mmu, platform, hooks);
-    this.#guestDescriptor = guestDescriptor;
-    this.#kernelRing = kernelRing;
+    this.#guest = guest;
+  }
+  override visibleSelector(segment: number): number {
+    return this.#guest.visible.selector(segment);
   }
   override readDescriptor(selector: number): { low: number; high: number } | null {
-    const descriptor = this.#guestDescriptor(selector);
-    return descriptor && { low: descriptor.low, high: shadowDescriptor(descriptor.high, this.#kernelRing) };
+    const { kernelRing } = this.#guest;
+    const descriptor = this.#guest.readDescriptor(selector);
+    return descriptor && { low: descriptor.low, high: shadowDescriptor(descriptor.high, kernelRing) };
   }
   /** The guest's tables are not touched: the monitor's shadow has the accessed bit set already. */
   override writeDescriptorHigh(): void {}

@@ -92,8 +92,11 @@ export class Monitor implements Control {
         modeChanged: () => this.#adopt(),
         leave,
       },
-      (selector) => this.#guest.readDescriptor(selector),
-      this.#kernelRing,
+      {
+        readDescriptor: (selector) => this.#guest.readDescriptor(selector),
+        kernelRing: this.#kernelRing,
+        visible: technique.rewrites ? this.guestState : state,
+      },
     );
     mmu.hooks.onPageFault = (linear, access) => this.#pageFault(linear, access);
   }

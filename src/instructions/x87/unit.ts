@@ -67,11 +67,11 @@ export const prepare = (fpu: FpuState): void => context.begin(fpu.words[Fpu.CONT
 export const note = (cpu: Cpu, operands: Operands, fpu: FpuState): void => {
   const { words } = fpu;
   words[Fpu.FIP >> 2] = cpu.instructionEip;
-  words[Fpu.FCS >> 2] = cpu.state.selector(Seg.CS);
+  words[Fpu.FCS >> 2] = cpu.visibleSelector(Seg.CS);
   words[Fpu.FOP >> 2] = operands.immediate & 0x7ff;
   if (operands.memory) {
     words[Fpu.FDP >> 2] = operands.offset;
-    words[Fpu.FDS >> 2] = cpu.state.selector(operands.segment);
+    words[Fpu.FDS >> 2] = cpu.visibleSelector(operands.segment);
   }
 };
 

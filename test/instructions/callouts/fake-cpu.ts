@@ -178,6 +178,9 @@ export class FakeCpu implements Cpu {
   halt(): void {
     this.events.push('halt');
   }
+  visibleSelector(segment: number): number {
+    return this.state.selector(segment);
+  }
   floatingPointError(): boolean {
     return true;
   }
