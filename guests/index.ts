@@ -118,6 +118,33 @@ const kernels: readonly GuestEntry[] = [
     },
     { tcgFails: ['absent page read and written in ring 3'] },
   ),
+  entry(
+    'pae',
+    'PAE paging with execute-disable, PDPTE registers, PSE-36',
+    same('paging is controlled by privileged instructions, and ring 1 is supervisor like ring 0'),
+    {
+      // TCG has no PDPTE registers, reports reserved bits without P, and takes any bit of EFER.
+      tcgFails: [
+        'a PDPTE has no A',
+        'bit 52 of a PTE',
+        'bit 52 of a PTE by a write',
+        'bit 52 of a PTE by a fetch',
+        'bit 62 of a PDE',
+        'bit 13 of a 2 MiB PDE',
+        'bit 20 of a 2 MiB PDE',
+        'MOV CR3 with bit 1 of a PDPTE',
+        'CR3 after it',
+        'PDPTE changed',
+        'PDPTE changed: CR2',
+        'PDPTE changed INVLPG',
+        'PDPTE changed INVLPG: CR2',
+        'bit 63 without NXE',
+        'executed without NXE',
+        'reserved bit of EFER',
+        'bit 21 of a 4 MiB PDE',
+      ],
+    },
+  ),
   entry('smc', 'self-modifying code', same('it runs in ring 0 and uses nothing sensitive but CPUID')),
   entry('real', 'real mode and back', {
     failing: [],
