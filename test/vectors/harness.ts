@@ -13,7 +13,7 @@ import { PhysicalMemory } from '../../src/memory/physical.ts';
 import { cpuModels } from '../../src/x86/cpu-models.ts';
 import { hasErrorCode } from '../../src/x86/exceptions.ts';
 import { Fpu } from '../../src/x86/fpu.ts';
-import { Seg, SystemSegment } from '../../src/x86/registers.ts';
+import { CR4, EFER, Seg, SystemSegment } from '../../src/x86/registers.ts';
 import { System } from '../../src/x86/state.ts';
 import { fpuImage, loadFpu } from './fpu-image.ts';
 import { type Tokens, type Vector, bytesOf, hex, lists } from './vector.ts';
@@ -21,9 +21,13 @@ import { type Tokens, type Vector, bytesOf, hex, lists } from './vector.ts';
 export type EngineName = 'core' | 'reference';
 
 const ARENA = { physical: 0x100000, size: 0x40000, alias: 0x40000 } as const;
-const DIRECTORY = 0x200000;
-const LOW_TABLE = 0x201000;
-const HIGH_TABLE = 0x202000;
+/** PAE paging with execute-disable on, as the recording host has it: a fetch that faults says so. */
+const POINTERS = 0x200000;
+const DIRECTORY = 0x201000;
+const HIGH_DIRECTORY = 0x202000;
+const LOW_TABLE = 0x203000;
+const HIGH_TABLE = 0x204000;
+const ENTRY_SIZE = 8;
 /** Supervisor memory of the harness: descriptor tables, TSS, stack. */
 const KERNEL = { linear: 0xc0000000, physical: 0x300000, pages: 16 } as const;
 const GDT = 0x0000;
@@ -113,8 +117,9 @@ export class Harness {
   }
   #buildTables(): void {
     this.#write(DIRECTORY, LOW_TABLE | 7);
-    this.#write(DIRECTORY + (KERNEL.linear >>> 22) * 4, HIGH_TABLE | 3);
-    for (let i = 0; i < KERNEL.pages; i++) this.#write(HIGH_TABLE + i * 4, (KERNEL.physical + i * 4096) | 3);
+    this.#write(HIGH_DIRECTORY, HIGH_TABLE | 3);
+    for (let i = 0; i < KERNEL.pages; i++)
+      this.#write(HIGH_TABLE + i * ENTRY_SIZE, (KERNEL.physical + i * 4096) | 3);
     const at = KERNEL.physical;
     this.#descriptor(at + GDT + KERNEL_CODE, 0, 0xfffff, 0x00c09b00);
     this.#descriptor(at + GDT + KERNEL_DATA, 0, 0xfffff, 0x00c09300);
@@ -134,11 +139,11 @@ export class Harness {
   #mapArena(request: Tokens): void {
     for (let page = 0; page < ARENA.size / 4096; page++) {
       const entry = (ARENA.physical + page * 4096) | 7;
-      this.#write(LOW_TABLE + (ARENA.physical / 4096 + page) * 4, entry);
-      this.#write(LOW_TABLE + ((ARENA.physical + ARENA.alias) / 4096 + page) * 4, entry);
+      this.#write(LOW_TABLE + (ARENA.physical / 4096 + page) * ENTRY_SIZE, entry);
+      this.#write(LOW_TABLE + ((ARENA.physical + ARENA.alias) / 4096 + page) * ENTRY_SIZE, entry);
     }
     for (const [linear, kind] of lists(request.get('prot'))) {
-      const at = LOW_TABLE + (Number.parseInt(linear!, 16) >>> 12) * 4;
+      const at = LOW_TABLE + (Number.parseInt(linear!, 16) >>> 12) * ENTRY_SIZE;
       const entry = this.#memory.read(at, 4);
       this.#write(at, kind === 'n' ? entry & ~1 : kind === 'r' ? entry & ~2 : entry);
     }
@@ -182,8 +187,11 @@ export class Harness {
     for (const [i, name] of REGISTERS.entries()) state.setGpr(i, hex(request, name, name === 'esp' ? 0x120000 : 0));
     state.setSys(System.CR0, 0x80050033);
     state.setSys(System.CR2, 0);
-    state.setSys(System.CR3, DIRECTORY);
-    state.setSys(System.CR4, 0x600);
+    state.setSys(System.CR3, POINTERS);
+    state.setSys(System.CR4, 0x600 | CR4.PAE);
+    state.setSys(System.EFER, EFER.NXE);
+    state.setSys(System.PDPTES, DIRECTORY | 1);
+    state.setSys(System.PDPTES + (KERNEL.linear >>> 30) * ENTRY_SIZE, HIGH_DIRECTORY | 1);
     state.setSys(System.GDTR_BASE, KERNEL.linear + GDT);
     state.setSys(System.GDTR_LIMIT, 0x27);
     state.setSys(System.IDTR_BASE, KERNEL.linear + IDT);
