@@ -414,18 +414,7 @@ const related: readonly GuestEntry[] = [
   ),
   sensitive('hlt', 'HLT', { ...same('it traps'), mayFail: RING_1 }),
   sensitive('mov-cr', 'MOV to and from control registers', { ...same('they trap'), mayFail: RING_1 }),
-  sensitive(
-    'mov-dr',
-    'MOV to and from debug registers',
-    { ...same('they trap'), mayFail: RING_1 },
-    {
-      notBuilt: ['breakpoint', 'watchpoint', 'single step'].flatMap((what, i) => [
-        `vector of the ${what}`,
-        `EIP of the ${what}`,
-        ['DR6 names DR1', 'DR6 names DR2', 'DR6 names the single step'][i]!,
-      ]),
-    },
-  ),
+  sensitive('mov-dr', 'MOV to and from debug registers', { ...same('they trap'), mayFail: RING_1 }),
   sensitive('lgdt', 'LGDT', { ...same('it traps'), mayFail: RING_1 }),
   sensitive('lidt', 'LIDT', { ...same('it traps'), mayFail: RING_1 }),
   sensitive('lldt', 'LLDT', { ...same('it traps'), mayFail: RING_1 }),

@@ -138,8 +138,11 @@ export abstract class Builder {
   abstract checkSegment(segment: Value, offset: Value, size: number, access: Access): void;
   /** Declares that what was done so far stays, even if a later access of this instruction faults. */
   abstract commit(): void;
-  /** Leaves the engine behind this instruction if an interrupt is pending and `enabled` is nonzero. */
-  abstract pollInterrupts(enabled: Value): void;
+  /**
+   * Leaves the engine behind this instruction if an interrupt is pending and `enabled` is nonzero, or if
+   * `stepping` is: TF was set.
+   */
+  abstract pollEvents(enabled: Value, stepping?: Value): void;
   /** Holds interrupts off until the next instruction has been executed (SDM vol. 2, STI, MOV). */
   abstract shadowInterrupts(): void;
 

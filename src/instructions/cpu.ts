@@ -94,6 +94,13 @@ export interface Cpu {
   visibleSelector(segment: number): number;
   /** To be called after IF became set, or the interrupt shadow ended: pending interrupts are looked at. */
   interruptsEnabled(): void;
+  /** To be called after DR0-DR3, DR7 or CR4.DE changed: other breakpoints hold from the next instruction on. */
+  debugRegistersChanged(): void;
+  /**
+   * Asks for a debug trap behind the current instruction or event (SDM vol. 3, section 17.3.1).
+   * @param bits of DR6 that tell the cause, such as BT
+   */
+  requestDebugTrap(bits: number): void;
   /** HLT: stop until an interrupt. */
   halt(): void;
   /**

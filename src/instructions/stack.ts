@@ -87,7 +87,7 @@ const popFlags = (b: Builder): void => {
   const shared = b.loadState(State.FLAGS);
   b.storeState(State.FLAGS, b.or(b.and(shared, ~(sharedMask | Flag.RF)), b.and(image, sharedMask)));
   setStatusFlags(b, image);
-  b.pollInterrupts(b.and(changed, Flag.IF));
+  b.pollEvents(b.and(changed, Flag.IF), b.and(image, Flag.TF));
 };
 
 export const stack: readonly InstructionSpec[] = [
@@ -262,7 +262,7 @@ export const stack: readonly InstructionSpec[] = [
       const old = b.system(System.FLAGS);
       b.setSystem(System.FLAGS, b.or(old, Flag.IF));
       b.if(b.eqz(b.and(old, Flag.IF)), () => b.shadowInterrupts());
-      b.pollInterrupts(b.constant(1));
+      b.pollEvents(b.constant(1));
     },
   },
   {

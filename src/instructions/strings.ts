@@ -144,6 +144,7 @@ const body =
       const chunk = b.variable(count());
       if (kind.source) chunk.set(minimum(chunk.get(), room(Gpr.ESI)));
       if (kind.destination) chunk.set(minimum(chunk.get(), room(Gpr.EDI)));
+      chunk.set(b.select(b.loadState(State.SINGLE), 1, chunk.get()));
       const done = b.variable(0);
       const elementwise = () =>
         b.while(

@@ -22,6 +22,7 @@ export class BareControl implements Control {
       invalidatePage: (linear) => mmu.tlb.invalidate(linear),
       readPhysical: (address) => mmu.readPhysical(address),
       modeChanged: () => this.modeChanged(),
+      breakpoints: processor.breakpoints,
       leave: () => processor.interrupt(),
     });
   }

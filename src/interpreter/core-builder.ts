@@ -569,10 +569,9 @@ export class CoreBuilder extends Builder {
   commit(): void {
     this.#changed = false;
   }
-  pollInterrupts(enabled: Value): void {
-    this.if(this.and(this.ne(enabled, 0), this.loadState(State.INTERRUPT)), () =>
-      this.#leaving.exit(Exit.LEAVE, this.#depth),
-    );
+  pollEvents(enabled: Value, stepping: Input = 0): void {
+    const due = this.and(this.ne(enabled, 0), this.loadState(State.INTERRUPT));
+    this.if(this.or(due, stepping), () => this.#leaving.exit(Exit.LEAVE, this.#depth));
   }
   shadowInterrupts(): void {
     const w = this.#w;

@@ -227,7 +227,7 @@ const writeRun = (module: Module): number => {
     w.i32(0);
     w.op(Op.i32GeS);
     w.branch(Op.brIf, Depth.NEXT + outer + depth);
-    exit(Exit.BUDGET, depth);
+    exit(Exit.REPEAT, depth);
   };
   const goto = (k: 0 | 1, depth: number) => {
     const link = k === 0 ? RecordOffset.LINK0 : RecordOffset.LINK1;

@@ -6,6 +6,7 @@ import { Fault, Vector } from '../x86/exceptions.ts';
 import { Flag } from '../x86/flags.ts';
 import { Seg, type Size, SystemSegment } from '../x86/registers.ts';
 import { type CpuState, SegmentField, State, System } from '../x86/state.ts';
+import type { Breakpoints } from './breakpoints.ts';
 
 /** What lies outside the processor: ports, time, the power switch. */
 export interface Platform {
@@ -28,6 +29,8 @@ export interface StateHooks {
   /** A doubleword of physical memory as this state sees it. */
   readPhysical(address: number): number;
   modeChanged(): void;
+  /** The breakpoints to tell of accesses. */
+  readonly breakpoints: Breakpoints;
   /** An interrupt is pending and may be taken behind the current instruction. */
   leave(): void;
 }
@@ -82,11 +85,13 @@ export class CpuAccess implements Cpu {
   readLinear(linear: number, size: Size, user: boolean): number {
     const value = this.#mmu.read(linear >>> 0, size, user);
     this.#check();
+    this.#hooks.breakpoints.accessed(linear >>> 0, size, false);
     return value;
   }
   writeLinear(linear: number, size: Size, value: number, user: boolean): void {
     this.#mmu.write(linear >>> 0, size, value, user);
     this.#check();
+    this.#hooks.breakpoints.accessed(linear >>> 0, size, true);
   }
   probeLinearWrite(linear: number, size: number, user: boolean): void {
     this.#mmu.probeWrite(linear >>> 0, size, user);
@@ -119,9 +124,11 @@ export class CpuAccess implements Cpu {
   }
 
   in(port: number, size: Size): number {
+    this.#hooks.breakpoints.usedPort(port, size);
     return this.#platform.in(port, size);
   }
   out(port: number, size: Size, value: number): void {
+    this.#hooks.breakpoints.usedPort(port, size);
     this.#platform.out(port, size, value);
   }
   timestamp(): { readonly low: number; readonly high: number } {
@@ -155,6 +162,13 @@ export class CpuAccess implements Cpu {
   interruptsEnabled(): void {
     const { words } = this.state;
     if (words[State.INTERRUPT >> 2] !== 0 && this.state.sys(System.FLAGS) & Flag.IF) this.#hooks.leave();
+  }
+  debugRegistersChanged(): void {
+    if (this.#hooks.breakpoints.update(this.state)) this.#hooks.leave();
+  }
+  requestDebugTrap(bits: number): void {
+    this.state.words[State.DEBUG_TRAP >> 2]! |= bits;
+    this.#hooks.leave();
   }
   halt(): void {
     this.#platform.halt();

@@ -10,7 +10,7 @@ export const Exit = {
   LEAVE: 3,
   /** As LEAVE, but State.EIP already says where to go on. */
   LEAVE_AT: 4,
-  /** The budget does not cover the block, or another execution of a REP instruction. */
+  /** The budget does not cover the block. */
   BUDGET: 5,
   /** A direct exit, State.LINK_SLOT, is not linked or its proof does not hold. */
   LINK: 6,
@@ -18,7 +18,7 @@ export const Exit = {
   MISS: 7,
   /** The record belongs to an invalidated block, or its instruction cannot begin yet; continue at it. */
   STALE: 8,
-  /** Execute the same record again (never leaves the engine). */
+  /** Execute the same record, a REP instruction, again; leaves where the budget does not cover it. */
   REPEAT: 9,
 } as const;
 export type Exit = (typeof Exit)[keyof typeof Exit];

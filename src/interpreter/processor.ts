@@ -6,8 +6,8 @@ import type { Block } from '../cache/block.ts';
 import { TranslationCache } from '../cache/translation-cache.ts';
 import type { Decoder, Instruction } from '../decoder/instruction.ts';
 import type { Cpu } from '../instructions/cpu.ts';
-import { findHandler, handlerOf } from '../instructions/handlers.ts';
-import { CalloutDetail, numberedCallouts, RecordOperands } from '../instructions/operands.ts';
+import { findHandler, handlerOf, Special } from '../instructions/handlers.ts';
+import { CalloutDetail, calloutNumber, numberedCallouts, RecordOperands } from '../instructions/operands.ts';
 import { RECORD_SIZE, RecordOffset } from '../instructions/record.ts';
 import { PAGE_SIZE } from '../memory/layout.ts';
 import { Mmu, Watch } from '../memory/mmu.ts';
@@ -15,17 +15,21 @@ import type { PhysicalMemory } from '../memory/physical.ts';
 import type { Treatment } from '../translator/encode.ts';
 import { Mode } from '../translator/mode.ts';
 import { type CodePlace, Translator } from '../translator/translator.ts';
+import { DR6, recordDebugException } from '../x86/debug.ts';
 import { Fault, Frozen, TaskFault, Vector } from '../x86/exceptions.ts';
+import { Flag } from '../x86/flags.ts';
 import { Seg } from '../x86/registers.ts';
 import {
   CpuState,
   HISTORY_LENGTH,
   HISTORY_STEP,
   SegmentField,
+  Shadow,
   State,
   System,
   SystemBase,
 } from '../x86/state.ts';
+import { Breakpoints, EXECUTE_SINGLY } from './breakpoints.ts';
 import type { Engine, EngineHost } from './engine.ts';
 import { Exit } from './exits.ts';
 
@@ -65,6 +69,18 @@ export interface ProcessorOptions {
 
 const calloutHandler = findHandler('callout', {})!.number;
 const lastCalloutHandler = findHandler('callout.end', {})!.number;
+/** INS and OUTS, which repeat themselves by staying where they are. */
+const repeating = new Set([calloutNumber('ins'), calloutNumber('outs')]);
+/**
+ * Events that one call of `run` may take beyond one for each instruction: a guest whose handlers cannot even be
+ * fetched must not keep `run` from returning.
+ */
+const EXCESS_EVENTS = 1000;
+/** No value of State.BUDGET at a boundary. */
+const NEVER = -1;
+
+/** Words of the state that are marks: equal to BUDGET while what they stand for holds at the boundary reached. */
+const MARKS = [State.SHADOW, State.HOLD, State.RESUME] as const;
 
 export class Processor {
   readonly memory: PhysicalMemory;
@@ -73,6 +89,7 @@ export class Processor {
   readonly mmu: Mmu;
   readonly cache: TranslationCache;
   readonly engine: Engine;
+  readonly breakpoints: Breakpoints;
   readonly #translator: Translator;
   readonly #operands: RecordOperands;
   readonly #words: Int32Array;
@@ -81,6 +98,10 @@ export class Processor {
   /** Instructions retired before the current call of `run`. */
   #retired = 0;
   #granted = 0;
+  /** Instructions granted that the engine does not know of while it executes a single one. */
+  #withheld = 0;
+  /** The next instruction is to be executed singly, because an access of it meets a breakpoint. */
+  #singly = false;
   #stopRequested = false;
   /** Callouts executed on a guest's virtual state, by number. */
   readonly virtualCallouts = new Float64Array(numberedCallouts.length);
@@ -106,6 +127,9 @@ export class Processor {
       if (watch & Watch.CODE) this.cache.written(physical, size);
       if (watch & Watch.TRACE) this.#control.onTracedWrite?.(physical, size);
     };
+    this.breakpoints = new Breakpoints(memory.words, this.mmu.tlb);
+    const { breakpoints } = this;
+    this.mmu.hooks.isUncached = (linear) => breakpoints.covers(linear);
     this.#operands = new RecordOperands(memory.memory.buffer);
     this.#translator = new Translator(memory, this.cache, options.decoder, {
       treatment: (instruction, mode) => this.#control.treatment(instruction, mode),
@@ -113,16 +137,19 @@ export class Processor {
     });
     const { mmu } = this;
     this.engine = options.createEngine(memory, {
-      read: (linear, size) => mmu.slowRead(linear, size),
-      update: (linear, size) => mmu.slowUpdate(linear, size),
-      write: (linear, size, value) => mmu.slowWrite(linear, size, value),
+      read: (linear, size) =>
+        breakpoints.data && breakpoints.defers(linear, size, false) ? 0 : mmu.slowRead(linear, size),
+      update: (linear, size) =>
+        breakpoints.data && breakpoints.defers(linear, size, true) ? 0 : mmu.slowUpdate(linear, size),
+      write: (linear, size, value) =>
+        breakpoints.data && breakpoints.defers(linear, size, true) ? 0 : mmu.slowWrite(linear, size, value),
       commit: (linear, size) => {
         mmu.slowCommit(linear, size);
         return 0;
       },
       callout: () => this.#callout(),
     });
-    this.#words[State.SHADOW >> 2] = -1;
+    for (const mark of MARKS) this.#words[mark >> 2] = NEVER;
   }
 
   set control(control: Control) {
@@ -146,10 +173,12 @@ export class Processor {
   interrupt(left?: number): void {
     this.#words[State.LEAVE >> 2] = 1;
     if (left === undefined) return;
-    const excess = this.#left() - left;
+    const excess = this.#left() + this.#withheld - left;
     if (excess <= 0) return;
-    this.#words[State.BUDGET >> 2]! -= excess;
-    this.#granted -= excess;
+    const unknown = Math.min(excess, this.#withheld);
+    this.#withheld -= unknown;
+    this.#words[State.BUDGET >> 2]! -= excess - unknown;
+    this.#granted -= excess - unknown;
   }
   /** Makes `run` return at the next instruction boundary. */
   stop(): void {
@@ -171,35 +200,158 @@ export class Processor {
     return this.#words[State.MODE >> 2]!;
   }
 
+  /** Whether something is due that ends HLT. */
+  get wakes(): boolean {
+    const words = this.#words;
+    if (words[State.DEBUG_TRAP >> 2] !== 0) return true;
+    return words[State.INTERRUPT >> 2] !== 0 && this.#control.interruptsEnabled();
+  }
+
   /** Executes at most `budget` instructions, fewer when `stop` is called. @returns how many were executed */
   run(budget: number): number {
     const words = this.#words;
-    const shadowed = words[State.SHADOW >> 2] === words[State.BUDGET >> 2];
-    words[State.BUDGET >> 2] = budget;
-    words[State.SHADOW >> 2] = shadowed ? budget : -1;
+    this.#setBudget(budget);
     this.#granted = budget;
     this.#stopRequested = false;
+    let events = budget + EXCESS_EVENTS;
     while (!this.#stopRequested) {
-      const left = words[State.BUDGET >> 2]!;
-      let maximum = left;
-      if (words[State.INTERRUPT >> 2] !== 0 && this.#control.interruptsEnabled()) {
-        if (words[State.SHADOW >> 2] !== left) {
-          this.interruptsTaken++;
-          this.#control.onInterrupt(this.acknowledgeInterrupt());
-          continue;
-        }
-        maximum = Math.min(left, 1);
+      if (this.#takeEvent()) {
+        if (--events < 0) break;
+        continue;
       }
+      const left = words[State.BUDGET >> 2]!;
       if (left <= 0) break;
-      const record = this.#enter(maximum);
-      if (record === 0) continue;
-      this.#execute(record);
+      if (this.#mustStep()) {
+        this.#step(left);
+        continue;
+      }
+      const record = this.#enter(left);
+      if (record !== 0) this.#execute(record);
+      else if (--events < 0) break;
     }
     const executed = this.#granted - words[State.BUDGET >> 2]!;
     this.#retired += executed;
     this.#granted = words[State.BUDGET >> 2]!;
     this.collectCounters();
     return executed;
+  }
+  /** Changes the budget at an instruction boundary; what is marked as being at it stays there. */
+  #setBudget(budget: number): void {
+    const words = this.#words;
+    const before = words[State.BUDGET >> 2];
+    words[State.BUDGET >> 2] = budget;
+    for (const mark of MARKS) words[mark >> 2] = words[mark >> 2] === before ? budget : NEVER;
+  }
+  #isAtBoundary(mark: (typeof MARKS)[number]): boolean {
+    return this.#words[mark >> 2] === this.#words[State.BUDGET >> 2];
+  }
+
+  /**
+   * Takes the event that comes first at this instruction boundary (SDM vol. 3, table 6-2): traps of the previous
+   * instruction, interrupts, then the breakpoint on the next instruction. @returns false when there is none
+   */
+  #takeEvent(): boolean {
+    const words = this.#words;
+    const held = this.#isAtBoundary(State.HOLD);
+    const trap = words[State.DEBUG_TRAP >> 2]!;
+    if (trap !== 0 && !held) {
+      this.#debugException(trap);
+      return true;
+    }
+    if (
+      words[State.INTERRUPT >> 2] !== 0 &&
+      !held &&
+      !this.#isAtBoundary(State.SHADOW) &&
+      this.#control.interruptsEnabled()
+    ) {
+      this.interruptsTaken++;
+      this.#deliver(this.#isAtBoundary(State.RESUME), () =>
+        this.#control.onInterrupt(this.acknowledgeInterrupt()),
+      );
+      return true;
+    }
+    if (this.breakpoints.code && !held && !this.#isAtBoundary(State.RESUME)) {
+      const hit = this.breakpoints.onExecution(this.#linearEip());
+      if (hit !== 0) this.#debugException(hit);
+      return hit !== 0;
+    }
+    return false;
+  }
+  #linearEip(): number {
+    return (this.#words[State.EIP >> 2]! + this.state.segment(Seg.CS, SegmentField.BASE)) >>> 0;
+  }
+  /** #DB between two instructions. @param bits of DR6 that tell why */
+  #debugException(bits: number): void {
+    recordDebugException(this.#control.guestState, bits);
+    this.#deliverException(Vector.DB, 0, this.#isAtBoundary(State.RESUME));
+    // A breakpoint that delivery itself met could never be handled.
+    this.#words[State.DEBUG_TRAP >> 2]! &= ~DR6.B;
+  }
+  /** Counts an exception and gives it to whoever is in control. */
+  fault(vector: number, error: number): void {
+    // Of debug exceptions only general detection is a fault of an instruction that executes.
+    this.#deliverException(vector, error, vector === Vector.DB);
+  }
+  #deliverException(vector: number, error: number, resume: boolean): void {
+    this.faultCounts[vector]!++;
+    this.#words[State.DEBUG_TRAP >> 2] = 0;
+    this.#deliver(resume, () => this.#control.onFault(vector, error));
+  }
+  /** Delivers an event, after which nothing is held off. @param resume RF as the event finds it */
+  #deliver(resume: boolean, event: () => void): void {
+    const words = this.#words;
+    for (const mark of MARKS) words[mark >> 2] = NEVER;
+    if (resume) words[State.FLAGS >> 2]! |= Flag.RF;
+    event();
+    this.#takeResumeFlag();
+  }
+  /** Moves RF, as an instruction or a task switch has loaded it, to where it ends with the next instruction. */
+  #takeResumeFlag(): void {
+    const words = this.#words;
+    if ((words[State.FLAGS >> 2]! & Flag.RF) === 0) return;
+    words[State.FLAGS >> 2]! &= ~Flag.RF;
+    words[State.RESUME >> 2] = this.#boundary();
+  }
+  /** State.BUDGET as it will be, or is, behind the current instruction. */
+  #boundary(): number {
+    const words = this.#words;
+    if (!this.#running) return words[State.BUDGET >> 2]!;
+    const remaining = this.memory.bytes[words[State.RECORD >> 2]! + RecordOffset.REMAINING]!;
+    return words[State.BUDGET >> 2]! + remaining - 1;
+  }
+
+  /** Whether the next instruction must be executed on its own. */
+  #mustStep(): boolean {
+    const words = this.#words;
+    if (words[State.FLAGS >> 2]! & Flag.TF || this.#singly) return true;
+    if (words[State.DEBUG_TRAP >> 2] !== 0) return true;
+    if (words[State.INTERRUPT >> 2] !== 0 && this.#control.interruptsEnabled()) return true;
+    return this.breakpoints.code && this.breakpoints.covers(this.#linearEip());
+  }
+  /** Executes one instruction, or one element of a repeated one, and notes the trap that TF asks for. */
+  #step(left: number): void {
+    const words = this.#words;
+    this.#singly = false;
+    this.#withheld = left - 1;
+    this.#granted -= this.#withheld;
+    this.#setBudget(1);
+    words[State.SINGLE >> 2] = 1;
+    words[State.STEP >> 2] = words[State.FLAGS >> 2]! & Flag.TF;
+    const record = this.#enter(1);
+    // The page of a breakpoint is never in the TLB, where the guard looks for it; it was just looked at.
+    if (record !== 0) this.#execute(this.#skipGuard(record));
+    const executed = words[State.BUDGET >> 2]! < 1;
+    if (executed && words[State.STEP >> 2] !== 0 && !this.#isAtBoundary(State.HOLD))
+      words[State.DEBUG_TRAP >> 2]! |= DR6.BS;
+    words[State.SINGLE >> 2] = 0;
+    words[State.STEP >> 2] = 0;
+    this.#granted += this.#withheld;
+    this.#setBudget(words[State.BUDGET >> 2]! + this.#withheld);
+    this.#withheld = 0;
+  }
+  #skipGuard(record: number): number {
+    const handler = this.memory.view.getUint16(record + RecordOffset.HANDLER, true);
+    return handler === Special.GUARD ? record + RECORD_SIZE : record;
   }
 
   /**
@@ -210,8 +362,7 @@ export class Processor {
     const block = this.#find(1, true);
     if (typeof block === 'number') return false;
     const { bytes, view } = this.memory;
-    // The guard of a second page may be skipped: the page has just been looked at.
-    const record = block.secondPage < 0 ? block.record : block.record + RECORD_SIZE;
+    const record = this.#skipGuard(block.record);
     const handler = view.getUint16(record + RecordOffset.HANDLER, true);
     const isCallout = handler === calloutHandler || handler === lastCalloutHandler;
     const virtual = isCallout && (bytes[record + RecordOffset.DETAIL]! & CalloutDetail.VIRTUAL) !== 0;
@@ -247,14 +398,11 @@ export class Processor {
       default:
         words[State.EIP >> 2] = offset;
         words[State.BUDGET >> 2]! += bytes[at + RecordOffset.REMAINING]!;
+        if (exit === Exit.REPEAT) words[State.RESUME >> 2] = words[State.BUDGET >> 2]!;
         if (exit !== Exit.FAULT) return;
-        this.fault(words[State.FAULT_VECTOR >> 2]!, words[State.FAULT_ERROR >> 2]!);
+        if (words[State.FAULT_VECTOR >> 2] === EXECUTE_SINGLY) this.#singly = true;
+        else this.fault(words[State.FAULT_VECTOR >> 2]!, words[State.FAULT_ERROR >> 2]!);
     }
-  }
-  /** Counts an exception and gives it to whoever is in control. */
-  fault(vector: number, error: number): void {
-    this.faultCounts[vector]!++;
-    this.#control.onFault(vector, error);
   }
 
   /** Follows a direct exit for the first time: finds its target and links it. */
@@ -378,10 +526,21 @@ export class Processor {
       return Exit.FAULT;
     }
     const { state } = cpu;
-    if (state.sys(System.SHADOW) !== 0) {
-      state.setSys(System.SHADOW, 0);
-      words[State.SHADOW >> 2] = words[State.BUDGET >> 2]! + bytes[record + RecordOffset.REMAINING]! - 1;
+    const shadow = state.sys(System.SHADOW);
+    if (shadow !== Shadow.NONE) {
+      state.setSys(System.SHADOW, Shadow.NONE);
+      // Behind another load of SS a second one holds off nothing (SDM vol. 3, section 6.8.3).
+      const boundary = this.#boundary();
+      const again = shadow === Shadow.STACK && words[State.HOLD >> 2] === boundary + 1;
+      if (!again) words[State.SHADOW >> 2] = boundary;
+      if (!again && shadow === Shadow.STACK) words[State.HOLD >> 2] = boundary;
     }
+    if (words[State.FLAGS >> 2]! & (Flag.TF | Flag.RF)) {
+      this.#takeResumeFlag();
+      if (words[State.FLAGS >> 2]! & Flag.TF) words[State.LEAVE >> 2] = 1;
+    }
+    // An interrupt between two elements finds RF set (SDM vol. 3, section 17.3.1.1).
+    if (words[State.EIP >> 2] === eip && repeating.has(number)) words[State.RESUME >> 2] = this.#boundary();
     if (words[State.LEAVE >> 2] !== 0) return callout.endsBlock ? Exit.LEAVE_AT : Exit.LEAVE;
     return callout.endsBlock ? Exit.ENTER : Exit.NEXT;
   }

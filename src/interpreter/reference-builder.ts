@@ -243,8 +243,9 @@ export class ReferenceBuilder extends Builder {
     this.raise(at === segmentAddress(SystemBase.PHYSICAL, Seg.SS) ? Vector.SS : Vector.GP, 0);
   }
   commit(): void {}
-  pollInterrupts(enabled: Value): void {
-    if (number(enabled) !== 0 && this.#get(State.INTERRUPT, 4) !== 0) this.#leave(Exit.LEAVE);
+  pollEvents(enabled: Value, stepping: Input = 0): void {
+    const due = number(enabled) !== 0 && this.#get(State.INTERRUPT, 4) !== 0;
+    if (due || number(stepping) !== 0) this.#leave(Exit.LEAVE);
   }
   shadowInterrupts(): void {
     const remaining = this.#bytes[this.record + RecordOffset.REMAINING]!;

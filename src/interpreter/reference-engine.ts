@@ -119,7 +119,7 @@ export const createReferenceEngine = (memory: PhysicalMemory, host: EngineHost):
             if (next === 0) return leave(Exit.MISS);
           } else if (exit === Exit.REPEAT) {
             set(State.BUDGET, get(State.BUDGET) - 1);
-            if (get(State.BUDGET) < 0) return leave(Exit.BUDGET);
+            if (get(State.BUDGET) < 0) return leave(Exit.REPEAT);
           } else return leave(exit);
         }
         record = next;

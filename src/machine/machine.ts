@@ -244,7 +244,7 @@ export class Machine {
     const { processor, clock } = this;
     clock.expire();
     if (this.#halted) {
-      if (processor.interruptRequest && this.#control.interruptsEnabled()) this.#halted = false;
+      if (processor.wakes) this.#halted = false;
       else if (!this.#control.interruptsEnabled()) {
         this.#end({ kind: 'halted' });
         return 0;

@@ -39,6 +39,8 @@ export interface MmuHooks {
   onPageFault?(linear: number, access: number): number;
   /** A write of `size` bytes to a watched page is about to be, or has just been, made. */
   onWatchedWrite(physical: number, size: number, watch: number): void;
+  /** Whether a page may not be in the TLB, so that every access to it is seen. @param linear unsigned */
+  isUncached?(linear: number): boolean;
 }
 
 export class Mmu {
@@ -101,7 +103,7 @@ export class Mmu {
     if (physical < 0) return -1;
     const t = this.#translation;
     const host = this.memory.hostAddress(physical);
-    if (host >= 0) {
+    if (host >= 0 && !this.hooks.isUncached?.(linear >>> 0)) {
       const page = host & -PAGE_SIZE;
       this.tlb.fill(linear, page, TLB_READ_OFFSET, user, t.global, t.large);
       if (write && t.writable && this.memory.isWritable(physical) && this.#watchOf(physical) === 0)
@@ -117,7 +119,8 @@ export class Mmu {
     if (physical < 0) return -1;
     const t = this.#translation;
     const host = this.memory.hostAddress(physical);
-    if (host >= 0) this.tlb.fill(linear, host & -PAGE_SIZE, TLB_EXECUTE_OFFSET, user, t.global, t.large);
+    if (host >= 0 && !this.hooks.isUncached?.(linear >>> 0))
+      this.tlb.fill(linear, host & -PAGE_SIZE, TLB_EXECUTE_OFFSET, user, t.global, t.large);
     return physical;
   }
   /** Walks the tables, leaving what was found in #translation. @returns as `translate` */

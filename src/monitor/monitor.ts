@@ -71,6 +71,7 @@ export class Monitor implements Control {
     this.#paging = { ...newPagingMode(this.guestState), model: pagingModelOf(platform.model) };
     this.#shadow = new ShadowPaging(mmu);
     const leave = () => processor.interrupt();
+    const { breakpoints } = processor;
     this.#guest = new CpuAccess(this.guestState, mmu, platform, {
       pagingChanged: (flushGlobal) => this.#pagingChanged(flushGlobal),
       invalidatePage: (linear) => {
@@ -79,6 +80,7 @@ export class Monitor implements Control {
       },
       readPhysical: (address) => this.#shadow.readGuest(address, this.#paging),
       modeChanged: () => this.#install(),
+      breakpoints,
       leave,
     });
     this.#physical = new DeprivilegedCpu(
@@ -90,6 +92,7 @@ export class Monitor implements Control {
         invalidatePage: () => {},
         readPhysical: (address) => mmu.readPhysical(address),
         modeChanged: () => this.#adopt(),
+          breakpoints,
         leave,
       },
       {

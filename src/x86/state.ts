@@ -25,7 +25,10 @@ export const State = {
    * (bits 0-7 xor bits 32-39). A sign-extended result has equal bits 32-39, hence its own parity.
    */
   FLAG_RESULT: 0x130,
-  /** EFLAGS bits that are neither status flags nor virtualised: TF DF NT RF AC ID. */
+  /**
+   * EFLAGS bits that are neither status flags nor virtualised: TF DF NT RF AC ID. RF is set only while an event
+   * is delivered; see RESUME.
+   */
   FLAGS: 0x13c,
   /** Address of the record being executed; valid on exits and in slow paths. */
   RECORD: 0x140,
@@ -58,6 +61,16 @@ export const State = {
   SHADOW: 0x170,
   /** Nonzero asks the engine to leave at the end of the current callout. */
   LEAVE: 0x168,
+  /** Nonzero while one instruction is executed at a time: a repeated one stops after each element. */
+  SINGLE: 0x180,
+  /** Nonzero while an instruction executes that TF was set before; delivery of an event clears it. */
+  STEP: 0x184,
+  /** DR6 bits of the debug trap to be taken at the next instruction boundary where traps are not held off. */
+  DEBUG_TRAP: 0x188,
+  /** As SHADOW, of the last instruction that holds off debug exceptions and NMI: MOV SS, POP SS. */
+  HOLD: 0x18c,
+  /** As SHADOW, of the last instruction that set RF: whether RF is set at this boundary. */
+  RESUME: 0x190,
 
   /** x87 and later SSE state; see fpu.ts. */
   FPU: 0x200,
@@ -89,7 +102,7 @@ export const System = {
   SYSENTER_CS: 0x28,
   SYSENTER_ESP: 0x2c,
   SYSENTER_EIP: 0x30,
-  /** Nonzero while interrupts are held off by STI, MOV SS or POP SS for one instruction. */
+  /** What the instruction just executed by a callout holds off for one instruction; see Shadow. */
   SHADOW: 0x34,
   /** DR0-DR3, (DR4, DR5 unused), DR6, DR7. */
   DR: 0x40,
@@ -99,6 +112,15 @@ export const System = {
   PDPTES: 0x180,
   /** Low half of IA32_EFER; the high half is reserved. */
   EFER: 0x1a0,
+} as const;
+
+/** Values of System.SHADOW (SDM vol. 3, sections 6.8.1 and 6.8.3). */
+export const Shadow = {
+  NONE: 0,
+  /** STI: maskable interrupts. */
+  INTERRUPTS: 1,
+  /** MOV SS, POP SS: interrupts, NMI and debug exceptions. */
+  STACK: 2,
 } as const;
 
 /** Offsets (bytes) within a segment register, 32 bytes each. */

@@ -65,6 +65,7 @@ const moveToCr4 = (cpu: Cpu, value: number): void => {
   state.setSys(System.CR4, value);
   if (changed & CR4_PAGING) cpu.pagingChanged(true);
   if (changed & CR4_MODE) cpu.modeChanged();
+  if (changed & CR4.DE) cpu.debugRegistersChanged();
 };
 
 /** MOV r32, CRn: `reg` is the control register, `rm` the general one. */

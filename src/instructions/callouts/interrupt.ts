@@ -10,7 +10,7 @@ import {
 import { Fault, hasErrorCode, SelectorError, Vector } from '../../x86/exceptions.ts';
 import { Flag } from '../../x86/flags.ts';
 import { Gpr, Seg, type Size } from '../../x86/registers.ts';
-import { System } from '../../x86/state.ts';
+import { Shadow, State, System } from '../../x86/state.ts';
 import type { Cpu, EventKind } from '../cpu.ts';
 import { enterReal } from './far-transfer.ts';
 import { enterPrivilegeStack, fetchPrivilegeStack } from './privilege-stack.ts';
@@ -177,7 +177,9 @@ export const deliver = (cpu: Cpu, vector: number, kind: EventKind, error = 0): v
   if (isProtected(cpu)) deliverProtected(cpu, vector, kind, error);
   else deliverReal(cpu, vector);
   const { state } = cpu;
-  state.setSys(System.SHADOW, 0);
+  state.setSys(System.SHADOW, Shadow.NONE);
+  // An event ends the step of the instruction that raised it (SDM vol. 3, section 17.3.1.4).
+  state.words[State.STEP >> 2] = 0;
   if (vector === Vector.DB && kind === 'exception') {
     state.setSys(System.DR + 28, state.sys(System.DR + 28) & ~GENERAL_DETECT);
   }

@@ -2,7 +2,7 @@
 import { Fault, Vector } from '../../x86/exceptions.ts';
 import { Flag } from '../../x86/flags.ts';
 import { Gpr, Seg, type Size, SystemSegment } from '../../x86/registers.ts';
-import { SegmentField } from '../../x86/state.ts';
+import { SegmentField, State } from '../../x86/state.ts';
 import type { Cpu, Operands } from '../cpu.ts';
 import { hasTss32 } from './privilege-stack.ts';
 import { ioPrivilege, isProtected, isVirtual8086, wrapOffset } from './protection.ts';
@@ -53,7 +53,7 @@ export const outDx = (cpu: Cpu, { size }: Operands): void => output(cpu, portInD
 
 /**
  * Runs one element after the other, each committed before the next. With REP it stops after CHUNK elements,
- * or after one when single-stepping, and lets the instruction run again.
+ * after one where instructions execute singly, or behind a breakpoint, and lets the instruction run again.
  */
 const repeat = (cpu: Cpu, { rep, addressSize }: Operands, element: () => void): void => {
   if (rep === 0) {
@@ -62,10 +62,11 @@ const repeat = (cpu: Cpu, { rep, addressSize }: Operands, element: () => void): 
   }
   const { state } = cpu;
   let left = state.reg(Gpr.ECX, addressSize) >>> 0;
-  for (let n = state.flag(Flag.TF) ? 1 : CHUNK; n > 0 && left > 0; n--) {
+  for (let n = state.words[State.SINGLE >> 2] !== 0 ? 1 : CHUNK; n > 0 && left > 0; n--) {
     element();
     left--;
     state.setReg(Gpr.ECX, addressSize, left);
+    if (state.words[State.DEBUG_TRAP >> 2] !== 0) break;
   }
   if (left > 0) state.eip = cpu.instructionEip;
 };

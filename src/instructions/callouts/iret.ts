@@ -21,15 +21,12 @@ import { moveStackPointer, peek } from './stack.ts';
 import { switchTask } from './task-switch.ts';
 
 const ANY_LEVEL = STATUS_FLAGS | Flag.TF | Flag.DF | Flag.NT;
-const ANY_LEVEL_HIGH = Flag.AC | Flag.ID;
+const ANY_LEVEL_HIGH = Flag.RF | Flag.AC | Flag.ID;
 
-/**
- * Loads the flags of `mask` from an image. RF is dropped rather than loaded: it would live until the next
- * instruction completes, and only instruction breakpoints, which nothing here acts on, look at it.
- */
+/** Loads the flags of `mask` from an image. */
 const loadFlags = (cpu: Cpu, image: number, mask: number): void => {
   const { state } = cpu;
-  state.eflags = ((state.eflags & ~mask) | (image & mask)) & ~Flag.RF;
+  state.eflags = (state.eflags & ~mask) | (image & mask);
 };
 
 /** The flags IRET may change at a privilege level in protected mode. */

@@ -8,7 +8,7 @@ import {
 } from '../../x86/descriptors.ts';
 import { Fault, Vector } from '../../x86/exceptions.ts';
 import { Gpr, Seg } from '../../x86/registers.ts';
-import { System } from '../../x86/state.ts';
+import { Shadow, System } from '../../x86/state.ts';
 import type { Cpu, Operands } from '../cpu.ts';
 import {
   fetchDescriptor,
@@ -67,15 +67,15 @@ export const loadSegment = (cpu: Cpu, segment: number, selector: number): void =
 };
 
 /** The instruction behind a load of SS still belongs to it: it usually loads ESP (SDM vol. 3, section 6.8.3). */
-const holdInterrupts = (cpu: Cpu, segment: number): void => {
-  if (segment === Seg.SS) cpu.state.setSys(System.SHADOW, 1);
+const holdEvents = (cpu: Cpu, segment: number): void => {
+  if (segment === Seg.SS) cpu.state.setSys(System.SHADOW, Shadow.STACK);
 };
 
 export const movToSegment = (cpu: Cpu, operands: Operands): void => {
   const segment = operands.reg;
   if (segment === Seg.CS || segment > Seg.GS) throw new Fault(Vector.UD);
   loadSegment(cpu, segment, readWordOperand(cpu, operands));
-  holdInterrupts(cpu, segment);
+  holdEvents(cpu, segment);
 };
 
 export const popSegment = (cpu: Cpu, { reg: segment, size }: Operands): void => {
@@ -85,7 +85,7 @@ export const popSegment = (cpu: Cpu, { reg: segment, size }: Operands): void => 
   const selector = peek(cpu, 0, size) & 0xffff;
   loadSegment(cpu, segment, selector);
   state.setReg(Gpr.ESP, width, state.gpr(Gpr.ESP) + size);
-  holdInterrupts(cpu, segment);
+  holdEvents(cpu, segment);
 };
 
 const loadFarPointer =

@@ -175,6 +175,12 @@ export class FakeCpu implements Cpu {
   interruptsEnabled(): void {
     this.events.push('interrupts');
   }
+  debugRegistersChanged(): void {
+    this.events.push('debug registers');
+  }
+  requestDebugTrap(bits: number): void {
+    this.events.push(`debug trap ${bits.toString(16)}`);
+  }
   halt(): void {
     this.events.push('halt');
   }

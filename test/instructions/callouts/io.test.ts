@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Vector } from '../../../src/x86/exceptions.ts';
 import { Flag } from '../../../src/x86/flags.ts';
 import { Gpr, Seg, SystemSegment } from '../../../src/x86/registers.ts';
+import { State } from '../../../src/x86/state.ts';
 import { FakeCpu } from './fake-cpu.ts';
 import { enterLevel, enterProtectedMode, TSS_BASE } from './tables.ts';
 
@@ -59,8 +60,9 @@ describe('INS and OUTS', () => {
     expect(cpu.ports.reads.length).toBe(300);
   });
 
-  it('go one element at a time when single-stepping', () => {
-    const cpu = atLevel(0, 2 | Flag.TF);
+  it('go one element at a time while instructions execute singly', () => {
+    const cpu = atLevel(0);
+    cpu.state.words[State.SINGLE >> 2] = 1;
     setRegisters(cpu, { ECX: 3, ESI: 0x21000 });
     cpu.run('outs', { size: 1, rep: 1, segment: Seg.DS });
     expect([cpu.state.gpr(Gpr.ECX), cpu.state.eip]).toEqual([2, 0x20000]);

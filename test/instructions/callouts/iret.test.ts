@@ -17,11 +17,11 @@ const atLevel = (cpl: number, iopl: number): FakeCpu => {
 
 describe('IRET', () => {
   it.each([
-    [0, 0, 4, ALL & ~Flag.RF],
+    [0, 0, 4, ALL],
     [0, 0, 2, ALL & 0xffff],
-    [1, 0, 4, ALL & ~(Flag.RF | Flag.IF | Flag.IOPL)],
-    [1, 1, 4, (ALL & ~(Flag.RF | Flag.IOPL)) | 0x1000],
-    [3, 2, 4, (ALL & ~(Flag.RF | Flag.IF | Flag.IOPL)) | 0x2000],
+    [1, 0, 4, ALL & ~(Flag.IF | Flag.IOPL)],
+    [1, 1, 4, (ALL & ~Flag.IOPL) | 0x1000],
+    [3, 2, 4, (ALL & ~(Flag.IF | Flag.IOPL)) | 0x2000],
     [3, 3, 2, ALL & 0xffff],
   ] as const)('at CPL %i and IOPL %i with size %i loads flags %x', (cpl, iopl, size, expected) => {
     const cpu = atLevel(cpl, iopl);

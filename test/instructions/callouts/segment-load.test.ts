@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Vector } from '../../../src/x86/exceptions.ts';
 import { CR0, Gpr, Seg } from '../../../src/x86/registers.ts';
-import { SegmentField, System } from '../../../src/x86/state.ts';
+import { SegmentField, Shadow, System } from '../../../src/x86/state.ts';
 import { FakeCpu } from './fake-cpu.ts';
 import { descriptor, enterLevel, enterProtectedMode, enterVirtual8086, setGdt } from './tables.ts';
 
@@ -36,14 +36,14 @@ describe('segment loads', () => {
     expect(cpu.state.selector(Seg.ES)).toBe(0x10);
   });
 
-  it('hold interrupts off behind MOV SS and POP SS, not behind LSS', () => {
+  it('hold events off behind MOV SS and POP SS, not behind LSS', () => {
     const cpu = protectedMode();
     load(cpu, Seg.SS, 0x10);
-    expect(cpu.state.sys(System.SHADOW)).toBe(1);
+    expect(cpu.state.sys(System.SHADOW)).toBe(Shadow.STACK);
     cpu.state.setSys(System.SHADOW, 0);
     cpu.put(0x2c000, 0x10);
     cpu.run('pop_sreg', { reg: Seg.SS });
-    expect(cpu.state.sys(System.SHADOW)).toBe(1);
+    expect(cpu.state.sys(System.SHADOW)).toBe(Shadow.STACK);
     cpu.state.setSys(System.SHADOW, 0);
     cpu.put(0x21000, 0x2d000, 0x10);
     expect(cpu.run('lss', { reg: Gpr.ESP, memory: true, segment: Seg.DS, offset: 0x21000 })).toBeNull();
