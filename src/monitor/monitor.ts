@@ -92,7 +92,7 @@ export class Monitor implements Control {
         invalidatePage: () => {},
         readPhysical: (address) => mmu.readPhysical(address),
         modeChanged: () => this.#adopt(),
-          breakpoints,
+        breakpoints,
         leave,
       },
       {
