@@ -1,4 +1,5 @@
 /** Hardware task switches (SDM vol. 3, section 7.3). */
+import { DR6, debugRegister } from '../../x86/debug.ts';
 import {
   ATTRIBUTES_MASK,
   Attribute,
@@ -81,7 +82,6 @@ const TRAP = 0x64;
 const BUSY = 1 << 9;
 /** LE and L0 to L3: breakpoints of one task (SDM vol. 3, section 17.2.4). */
 const DR7_LOCAL = 0x155;
-const DR6_BT = 1 << 15;
 
 const formatOf = (attributes: number): TssFormat => (descriptorType(attributes) & 8 ? FORMAT32 : FORMAT16);
 
@@ -259,10 +259,7 @@ const enterTask = (cpu: Cpu, task: TaskState, format: TssFormat, ext: number, er
     stack.commit();
   }
   if (task.eip > state.segment(Seg.CS, SegmentField.LIMIT) >>> 0) throw new Fault(Vector.GP, ext);
-  if (task.trap) {
-    state.setSys(System.DR + 24, state.sys(System.DR + 24) | DR6_BT);
-    throw new Fault(Vector.DB);
-  }
+  if (task.trap) cpu.requestDebugTrap(DR6.BT);
 };
 
 /**
@@ -310,7 +307,8 @@ export const switchTask = (
 
   state.setSegment(SystemSegment.TR, selector, base, limit, (high & ATTRIBUTES_MASK) | BUSY);
   state.setSys(System.CR0, state.sys(System.CR0) | CR0.TS);
-  state.setSys(System.DR + 28, state.sys(System.DR + 28) & ~DR7_LOCAL);
+  state.setSys(debugRegister(7), state.sys(debugRegister(7)) & ~DR7_LOCAL);
+  cpu.debugRegistersChanged();
   state.eip = task.eip;
   state.eflags = cause === 'nest' ? task.eflags | Flag.NT : task.eflags;
   for (const [i, value] of task.registers.entries()) state.setGpr(i, value);
