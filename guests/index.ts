@@ -156,6 +156,17 @@ const kernels: readonly GuestEntry[] = [
     refused: true,
     reason: 'in real mode nothing traps and no segment can be shadowed',
   }),
+  entry(
+    'cached-segments',
+    'segment registers whose hidden part the tables no longer have',
+    fails(['CS then'], 'MOV from CS shows RPL 1; hidden parts are the processor’s own, and right'),
+    { tcgFails: ['limit when loaded again'] },
+  ),
+  entry('mode-switch', 'CR0.PE set and cleared with stale segments', {
+    failing: [],
+    refused: true,
+    reason: 'in real mode nothing traps and no segment can be shadowed',
+  }),
   entry('triple', 'a triple fault on purpose', same('LIDT traps; the shutdown is the virtual processor’s'), {
     exitStatus: 'shutdown',
   }),
@@ -402,6 +413,18 @@ const related: readonly GuestEntry[] = [
     'load-far-pointer',
     'LDS, LES, LFS, LGS and LSS',
     fails(['SS by LSS in ring 0'], 'SS must be loaded with RPL 1, and MOV from SS shows it'),
+  ),
+  sensitive(
+    'fnstenv',
+    'FNSTENV and FNSAVE',
+    fails(
+      [
+        'CS of an instruction in ring 0',
+        'selector of an operand in SS',
+        'CS restored by FRSTOR',
+      ],
+      'the processor notes the selectors it really uses, with RPL 1',
+    ),
   ),
   sensitive('arpl', 'ARPL', fails(['RPL 0 by CS in ring 0'], 'CS has RPL 1')),
   sensitive(

@@ -74,7 +74,7 @@ export class CpuAccess implements Cpu {
   }
 
   read(segment: number, offset: number, size: Size): number {
-    return this.readLinear(this.#linear(segment, offset, size, false), size, this.#user);
+    return this.#load(this.#linear(segment, offset, size, false), size, this.#user);
   }
   write(segment: number, offset: number, size: Size, value: number): void {
     this.writeLinear(this.#linear(segment, offset, size, true), size, value, this.#user);
@@ -83,6 +83,9 @@ export class CpuAccess implements Cpu {
     this.probeLinearWrite(this.#linear(segment, offset, size, true), size, this.#user);
   }
   readLinear(linear: number, size: Size, user: boolean): number {
+    return this.#load(linear, size, user);
+  }
+  #load(linear: number, size: Size, user: boolean): number {
     const value = this.#mmu.read(linear >>> 0, size, user);
     this.#check();
     this.#hooks.breakpoints.accessed(linear >>> 0, size, false);

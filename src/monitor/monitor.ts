@@ -20,11 +20,12 @@ import type { Treatment } from '../translator/encode.ts';
 import { Mode, segmentMode } from '../translator/mode.ts';
 import { descriptorDpl, isConformingCode } from '../x86/descriptors.ts';
 import { Vector } from '../x86/exceptions.ts';
-import { Flag, IOPL_SHIFT } from '../x86/flags.ts';
+import { Flag } from '../x86/flags.ts';
 import { CR0, CR4, Seg, SystemSegment } from '../x86/registers.ts';
 import { CpuState, SegmentField, System, SystemBase } from '../x86/state.ts';
 import { compressAttributes, compressRing, compressSelector } from './compression.ts';
 import { DeprivilegedCpu, OwnTables } from './deprivileged-cpu.ts';
+import { mayRunDirectly, type Peek } from './direct-execution.ts';
 import { SHADOW_MEMORY, ShadowPaging } from './shadow-paging.ts';
 
 /** Bytes of machine memory the monitor keeps for itself. */
@@ -58,6 +59,7 @@ export class Monitor implements Control {
   readonly #physical: CpuAccess;
   readonly #shadow: ShadowPaging;
   readonly #paging: PagingMode;
+  readonly #peek: Peek = (linear) => this.#shadow.peek(this.#guestPaging(), linear);
   /** Set while one trapped instruction is executed the way a rewriting technique would. */
   #emulating = false;
 
@@ -160,11 +162,8 @@ export class Monitor implements Control {
     mmu.user = ring === 3;
     this.#processor.mode = segmentMode(state) | (this.#runsDirectly() ? Mode.DIRECT : Mode.REWRITE);
   }
-  /** Direct execution: protected mode, CPL 3, IOPL below CPL, IF set. */
   #runsDirectly(): boolean {
-    const guest = this.guestState;
-    const flags = guest.sys(System.FLAGS);
-    return guest.cpl === 3 && (flags & Flag.IOPL) >> IOPL_SHIFT < 3 && (flags & Flag.IF) !== 0;
+    return this.#technique.rewrites ? mayRunDirectly(this.guestState, this.#peek) : this.guestState.cpl === 3;
   }
   /** Takes over segments and CPL that the processor has changed without the monitor. */
   #adopt(): void {
@@ -205,10 +204,14 @@ export class Monitor implements Control {
 
   // ---- events -----------------------------------------------------------------------------------------
 
+  /** How the guest believes addresses to be translated. */
+  #guestPaging(): PagingMode {
+    takeControlRegisters(this.#paging, this.guestState);
+    return this.#paging;
+  }
   #pageFault(linear: number, access: number): number {
     const guest = this.guestState;
-    takeControlRegisters(this.#paging, guest);
-    const fault = this.#shadow.fill(this.#paging, linear, access);
+    const fault = this.#shadow.fill(this.#guestPaging(), linear, access);
     if (fault < 0) {
       this.counters.hiddenPageFaults++;
       return -1;
