@@ -41,7 +41,9 @@ describe.skipIf(!runs)('pmx (skipped where RINGDOWN_ORACLE names no folder)', as
     expect(run.outcome).toEqual({ kind: 'exit', status: 1 });
   });
 
-  test('trap-and-emulate is equivalent once the sensitive unprivileged instructions are rewritten', async () => {
+  test('trap-and-emulate is equivalent once the sensitive unprivileged instructions are rewritten', {
+    timeout: 180_000,
+  }, async () => {
     const { lines, run } = await runPmx(repaired);
     expect(lines).toEqual(native.lines);
     expect(run.outcome).toEqual({ kind: 'exit', status: 1 });
