@@ -19,7 +19,7 @@ const CONVENTIONAL_END = 0xa0000;
 /** ACPI tables and the firmware's entry points. */
 const BIOS_AREA = 0xe0000;
 /** PCI devices have the addresses from here up. */
-const HIGHEST_RAM_END = 0xe0000000;
+export const HIGHEST_RAM_END = 0xe0000000;
 
 /**
  * The ranges in rising order. What is not listed (the display window at 0xA0000) is not memory.

@@ -1,8 +1,10 @@
 /** Puts the processor into the state a boot protocol prescribes. */
 import type { EntryState, RegisterName } from '../loader/image.ts';
 import { FpuState } from '../x86/fpu.ts';
+import { presetMemoryTypes } from '../x86/memory-types.ts';
 import { CR0, gprNames, Seg, SystemSegment } from '../x86/registers.ts';
 import { type CpuState, System } from '../x86/state.ts';
+import { HIGHEST_RAM_END } from './e820.ts';
 
 const FLAT_LIMIT = 0xffffffff;
 const CODE = 0x00c09b00;
@@ -29,4 +31,5 @@ export const enter = (state: CpuState, entry: EntryState): void => {
   state.setSegment(SystemSegment.LDTR, 0, 0, RESET_LIMIT, 0x8200);
   state.setSegment(SystemSegment.TR, 0, 0, RESET_LIMIT, 0x8b00);
   new FpuState(state.words).reset();
+  presetMemoryTypes(state.words, HIGHEST_RAM_END);
 };

@@ -58,8 +58,6 @@ const NOT_BUILT: ReadonlySet<Feature> = new Set<Feature>([
   Feature.VME,
   Feature.DE,
   Feature.APIC,
-  Feature.MTRR,
-  Feature.PAT,
   Feature.CLFSH,
   Feature.MMX,
   Feature.FXSR,

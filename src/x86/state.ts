@@ -74,6 +74,8 @@ export const State = {
 
   /** x87 and later SSE state; see fpu.ts. */
   FPU: 0x200,
+  /** MTRRs and PAT, 64 bits each; see memory-types.ts. */
+  MEMORY_TYPES: 0x900,
   /** The first records of the blocks entered last, as a ring indexed by BLOCKS. */
   HISTORY: 0x800,
 } as const;

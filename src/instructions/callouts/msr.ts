@@ -4,9 +4,10 @@ import { CR4, EFER, Gpr } from '../../x86/registers.ts';
 import { System } from '../../x86/state.ts';
 import type { Cpu } from '../cpu.ts';
 import { Feature, family, hasFeature } from './features.ts';
+import { memoryTypeRegisters } from './memory-types.ts';
 import { requirePrivilege } from './protection.ts';
 
-interface Register {
+export interface Register {
   /** Whether the processor has it. */
   readonly exists: (cpu: Cpu) => boolean;
   /** 64 bits. */
@@ -75,6 +76,7 @@ const registers = new Map<number, Register>([
   [0x179, constant(0n, hasMachineCheckArchitecture)],
   [0x17a, constant(0n, hasMachineCheckArchitecture)],
   [0xc0000080, extendedFeatureEnable],
+  ...memoryTypeRegisters,
   [0x1a0, constant(MISC_ENABLE, (cpu) => family(cpu) === 15)],
 ]);
 
