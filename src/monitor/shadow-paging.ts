@@ -46,9 +46,13 @@ export class ShadowPaging {
   readonly #memory: PhysicalMemory;
   readonly #guestTables: TableMemory;
   readonly #translation = new Translation();
-  /** Tables in use, and whether each holds entries that a CR3 load must drop, or parts of large pages. */
+  /** Tables in use, and whether each holds entries that a CR3 load must drop. */
   readonly #used = new Uint8Array(TABLES);
   readonly #local = new Uint8Array(TABLES);
+  /**
+   * Whether parts of a large page were mapped, also if the table is gone: the processor may know them still,
+   * for a flush that spares global pages leaves it more than is kept here.
+   */
   readonly #large = new Uint8Array(TABLES);
   /** The tables that a flush must look at: all in use, and perhaps some no longer so. */
   readonly #list = new Uint16Array(TABLES);
@@ -100,7 +104,6 @@ export class ShadowPaging {
         this.#list[this.#listLength++] = index;
       }
       this.#local[index] = 0;
-      this.#large[index] = 0;
     }
     if (!t.global) this.#local[index] = 1;
     if (t.large) this.#large[index] = 1;
@@ -137,7 +140,7 @@ export class ShadowPaging {
     const index = linear >>> 21;
     // A 4 MiB page fills two tables.
     const pair = [index & ~1, index | 1] as const;
-    const large = pair.some((i) => this.#used[i] !== 0 && this.#large[i] !== 0);
+    const large = pair.some((i) => this.#large[i] !== 0);
     if (large) for (const i of pair) this.#drop(i);
     else if (this.#used[index] !== 0)
       this.#memory.write(FIRST_TABLE + index * PAGE_SIZE + ((linear >>> 12) & 511) * ENTRY_SIZE, 4, 0);
@@ -145,6 +148,7 @@ export class ShadowPaging {
   }
   /** Drops everything, or what is not global. Tables that mix both go as a whole. */
   flush(global: boolean): void {
+    if (global) this.#large.fill(0);
     let kept = 0;
     for (let i = 0; i < this.#listLength; i++) {
       const index = this.#list[i]!;
