@@ -87,6 +87,7 @@ class FormDecoder implements Decoder {
         modrm,
         lock: encoding.lock,
         rep: encoding.rep,
+        operandPrefix: encoding.operandPrefix,
         segmentOverride: encoding.segmentOverride,
         operands,
       },

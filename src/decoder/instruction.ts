@@ -46,6 +46,8 @@ export interface Instruction {
   readonly lock: boolean;
   /** 0 none, 1 F3 (REP/REPE), 2 F2 (REPNE); the last one given counts. */
   readonly rep: 0 | 1 | 2;
+  /** 66 given. */
+  readonly operandPrefix: boolean;
   /** Segment override given by a prefix, or -1. */
   readonly segmentOverride: number;
   /**

@@ -16,6 +16,16 @@
 import { Seg, type Size } from '../x86/registers.ts';
 import { SegmentField, State, System, SystemBase, segmentAddress } from '../x86/state.ts';
 import type { Form } from './form.ts';
+import type {
+  Packed,
+  PackedBinaryOp,
+  PackedShiftOp,
+  PackedSize,
+  PackedTestOp,
+  PackedUnaryOp,
+  PackedVariable,
+  SplatOp,
+} from './packed.ts';
 import { RecordField } from './record.ts';
 
 declare const value32: unique symbol;
@@ -131,6 +141,40 @@ export abstract class Builder {
    */
   abstract copyRun(to: Value, from: Value, bytes: Value): Value;
   abstract fillRun(to: Value, value: Value, size: Size, bytes: Value): Value;
+
+  // ---- vectors (packed.ts) ---------------------------------------------------------------------------
+
+  abstract packedUnary(op: PackedUnaryOp, a: Packed): Packed;
+  abstract packedBinary(op: PackedBinaryOp, a: Packed, b: Packed): Packed;
+  abstract packedShift(op: PackedShiftOp, a: Packed, count: Input): Packed;
+  abstract packedTest(op: PackedTestOp, a: Packed): Value;
+  abstract splat(op: SplatOp, a: Input): Packed;
+  /** @param words four 32-bit lanes, lane 0 first */
+  abstract packedConstant(...words: readonly [number, number, number, number]): Packed;
+  /** Bytes of `a` (0-15) and `b` (16-31) by number. @param bytes 16 */
+  abstract shuffle(a: Packed, b: Packed, bytes: readonly number[]): Packed;
+  /** The bits of `a` where the mask has ones, else those of `b`. */
+  abstract bitselect(a: Packed, b: Packed, mask: Packed): Packed;
+  abstract packedSelect(condition: Value, a: Packed, b: Packed): Packed;
+  abstract packedVariable(initial: Packed): PackedVariable;
+  abstract lane32(a: Packed, lane: 0 | 1 | 2 | 3): Value;
+  abstract withLane32(a: Packed, lane: 0 | 1 | 2 | 3, value: Input): Packed;
+  /** State at an address computed from the record; 4 and 8 bytes arrive below zeros. */
+  abstract loadAtPacked(address: Input, size: PackedSize): Packed;
+  /** Stores the low 4 or 8 bytes, or all. */
+  abstract storeAtPacked(address: Input, value: Packed, size: PackedSize): void;
+  /** Reads guest memory; 4 and 8 bytes arrive below zeros. @param linear any address */
+  abstract loadPacked(linear: Input, size: PackedSize): Packed;
+  /** Writes the low 4 or 8 bytes, or all, to guest memory; nothing when any part of it faults. */
+  abstract storePacked(linear: Input, size: PackedSize, value: Packed): void;
+  /**
+   * An SSE floating-point computation (sse/computations.ts). Raises #XM, or #UD with CR4.OSXMMEXCPT clear,
+   * for an unmasked exception: nothing but MXCSR has changed then.
+   * @param first the destination operand @param predicate a comparison's immediate
+   */
+  abstract compute(number: number, first: Packed, second: Packed, predicate?: Input): Packed;
+  /** Reports a pending x87 exception: #MF, or with CR0.NE clear as the platform wants it (SDM vol. 3, 2.5). */
+  abstract reportFloatingPointError(): void;
 
   /** Leaves the instruction with an exception. @param error pushed where the vector has an error code */
   abstract raise(vector: number, error?: Input): void;

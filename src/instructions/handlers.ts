@@ -11,6 +11,7 @@ import type { AddressKind, Form, OperandKind } from './form.ts';
 import { moves } from './moves.ts';
 import { shifts } from './shifts.ts';
 import type { InstructionSpec } from './spec.ts';
+import { vectors } from './sse/index.ts';
 import { stack } from './stack.ts';
 import { strings } from './strings.ts';
 
@@ -67,6 +68,7 @@ const specs: readonly InstructionSpec[] = [
   ...stack,
   ...branches,
   ...strings,
+  ...vectors,
   ...synthetic,
 ];
 
@@ -102,7 +104,9 @@ function* choices(spec: InstructionSpec): Generator<Choice> {
       const addresses: AddressKind[] = shape.includes('mem')
         ? isString
           ? ['base', 'segmented']
-          : ['base', 'index', 'segmented']
+          : v.indexed
+            ? ['index', 'segmented']
+            : ['base', 'index', 'segmented']
         : ['none'];
       for (const address of addresses) {
         // Only a flat block has unsegmented addresses.
@@ -164,7 +168,7 @@ export const findHandler = (name: string, request: HandlerRequest): Handler | un
     keyOf(name, {
       size: spec.sizes.length === 1 ? spec.sizes[0]! : (request.size ?? 4),
       shape: request.shape ?? [],
-      address: request.address ?? 'none',
+      address: v.indexed && request.address === 'base' ? 'index' : (request.address ?? 'none'),
       flat: v.flat ? (request.flat ?? false) : false,
       system: v.virtual ? (request.system ?? SystemBase.PHYSICAL) : SystemBase.PHYSICAL,
       condition: v.conditions ? (request.condition ?? 0) : 0,

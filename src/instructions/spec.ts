@@ -28,6 +28,8 @@ export interface InstructionSpec {
     /** REP prefixes to make: [0, 1] or [0, 1, 2]. */
     readonly rep?: readonly (0 | 1 | 2)[];
     readonly addressSizes?: readonly (2 | 4)[];
+    /** Flat memory operands share one form, the one with an index. */
+    readonly indexed?: boolean;
     /** Also made for the guest's virtual system state. */
     readonly virtual?: boolean;
   };

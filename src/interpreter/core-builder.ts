@@ -86,6 +86,9 @@ export interface CoreFunctions {
   readonly slowWrite: number;
   readonly slowUpdate: number;
   readonly slowCommit: number;
+  readonly slowWriteBounced: number;
+  readonly compute: number;
+  readonly floatingPointError: number;
 }
 
 /** The locals every function of the core shares by position: its parameters. */
@@ -104,13 +107,14 @@ export interface Leaving {
   callout(endsBlock: boolean, depth: number): void;
 }
 
-export class CoreBuilder extends Builder {
+/** Everything but vectors, which core-vector-builder.ts adds. */
+export abstract class CoreBuilder extends Builder {
   form!: Form;
   readonly #w: FunctionWriter;
   readonly #functions: CoreFunctions;
   readonly #leaving: Leaving;
-  readonly #pool: Record<number, number[]> = { [ValType.i32]: [], [ValType.i64]: [] };
-  readonly #used: Record<number, number> = { [ValType.i32]: 0, [ValType.i64]: 0 };
+  readonly #pool: Record<number, number[]> = { [ValType.i32]: [], [ValType.i64]: [], [ValType.v128]: [] };
+  readonly #used: Record<number, number> = { [ValType.i32]: 0, [ValType.i64]: 0, [ValType.v128]: 0 };
   readonly #fields = new Map<RecordField, Value>();
   #depth = 0;
   /** Whether something architectural has changed since the last point that may fault. */
@@ -141,10 +145,50 @@ export class CoreBuilder extends Builder {
     this.#name = name;
     this.#used[ValType.i32] = 0;
     this.#used[ValType.i64] = 0;
+    this.#used[ValType.v128] = 0;
     this.#depth = 0;
     this.#changed = false;
     this.#written = false;
     this.#fields.clear();
+  }
+
+  // What the vector part needs of this one.
+  protected get writer(): FunctionWriter {
+    return this.#w;
+  }
+  protected get functions(): CoreFunctions {
+    return this.#functions;
+  }
+  protected fresh(type: ValType): number {
+    return this.#fresh(type);
+  }
+  protected push(v: Input): void {
+    this.#push(v);
+  }
+  protected pop(): Value {
+    return this.#pop();
+  }
+  protected localOf(v: Input): number {
+    return this.#local(v);
+  }
+  protected readPointer(linear: number, size: number): number {
+    return this.#pointer(linear, size, 0, this.#functions.slowRead);
+  }
+  protected writeAccess(linear: number, size: number, fast: (word: number) => void, slow: () => void): void {
+    const word = this.#fresh(ValType.i32);
+    this.#access(word, linear, size, TLB_WRITE_OFFSET, () => fast(word), slow);
+  }
+  protected faultIfZero(): void {
+    this.#faultIfZero();
+  }
+  protected leave(exit: Exit): void {
+    this.#leaving.exit(exit, this.#depth);
+  }
+  protected mayFault(): void {
+    this.#mayFault();
+  }
+  protected changed(): void {
+    this.#change();
   }
 
   #fresh(type: ValType): number {

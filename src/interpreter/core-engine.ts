@@ -21,6 +21,9 @@ export const createCoreEngine = (memory: PhysicalMemory, host: EngineHost): Engi
       update: host.update,
       write: host.write,
       commit: host.commit,
+      writeBounced: host.writeBounced,
+      compute: host.compute,
+      floatingPointError: host.floatingPointError,
       callout: host.callout,
     },
   });

@@ -6,6 +6,7 @@ import { fusions, HANDLER_COUNT, type Handler, handlers, Special } from '../inst
 import { RECORD_SIZE, RecordOffset } from '../instructions/record.ts';
 import { execute } from '../instructions/spec.ts';
 import {
+  BOUNCE_BUFFER,
   JUMP_CACHE_BASE,
   JUMP_CACHE_ENTRIES,
   JumpCacheField,
@@ -14,6 +15,7 @@ import {
   TLB_EXECUTE_OFFSET,
   TLB_WRITE_OFFSET,
 } from '../memory/layout.ts';
+import { SimdOp } from '../wasm/simd.ts';
 import { FunctionWriter, ModuleWriter, Op, ValType } from '../wasm/writer.ts';
 import { Seg } from '../x86/registers.ts';
 import {
@@ -24,7 +26,8 @@ import {
   SystemBase,
   segmentAddress,
 } from '../x86/state.ts';
-import { CoreBuilder, type CoreFunctions, CoreLocal, type Leaving } from './core-builder.ts';
+import { type CoreFunctions, CoreLocal, type Leaving } from './core-builder.ts';
+import { CoreVectorBuilder } from './core-vector-builder.ts';
 import { Exit } from './exits.ts';
 
 /** An out-of-line handler that continues at direct target k returns this plus k. */
@@ -100,6 +103,9 @@ const declare = (writer: ModuleWriter): Module => {
     slowUpdate: writer.import('host', 'update', signature(2)),
     slowWrite: writer.import('host', 'write', signature(3)),
     slowCommit: writer.import('host', 'commit', signature(2)),
+    slowWriteBounced: writer.import('host', 'writeBounced', signature(2)),
+    compute: writer.import('host', 'compute', signature(1)),
+    floatingPointError: writer.import('host', 'floatingPointError', signature(0)),
     callout: writer.import('host', 'callout', signature(0)),
   };
   const wrap = (
@@ -143,6 +149,41 @@ const declare = (writer: ModuleWriter): Module => {
         w.op(Op.return, Op.end);
       }
     });
+  const storeBounced = (w: FunctionWriter) =>
+    writeQuickStep(w, TLB_WRITE_OFFSET, (word) => {
+      const copy = (load: () => void, store: () => void) => {
+        w.get(word);
+        w.get(SlowParameter.LINEAR);
+        w.op(Op.i32Add);
+        w.i32(0);
+        load();
+        store();
+        w.i32(1);
+        w.op(Op.return);
+      };
+      w.get(SlowParameter.SIZE);
+      w.i32(16);
+      w.op(Op.i32Eq);
+      w.block(Op.if);
+      copy(
+        () => w.simdMemory(SimdOp['v128.load'], BOUNCE_BUFFER),
+        () => w.simdMemory(SimdOp['v128.store'], POINTER_BIAS),
+      );
+      w.op(Op.end);
+      w.get(SlowParameter.SIZE);
+      w.i32(8);
+      w.op(Op.i32Eq);
+      w.block(Op.if);
+      copy(
+        () => w.memory(Op.i64Load, BOUNCE_BUFFER),
+        () => w.memory(Op.i64Store, POINTER_BIAS),
+      );
+      w.op(Op.end);
+      copy(
+        () => w.memory(Op.i32Load, BOUNCE_BUFFER),
+        () => w.memory(Op.i32Store, POINTER_BIAS),
+      );
+    });
   return {
     writer,
     functions: {
@@ -150,6 +191,9 @@ const declare = (writer: ModuleWriter): Module => {
       slowUpdate: wrap(imports.slowUpdate, 2, true, pointer(TLB_WRITE_OFFSET)),
       slowWrite: wrap(imports.slowWrite, 3, true, store),
       slowCommit: wrap(imports.slowCommit, 2, false),
+      slowWriteBounced: wrap(imports.slowWriteBounced, 2, true, storeBounced),
+      compute: wrap(imports.compute, 1, true),
+      floatingPointError: wrap(imports.floatingPointError, 0, true),
     },
     callout: wrap(imports.callout, 0, true),
   };
@@ -178,7 +222,7 @@ const writeOutOfLine = (module: Module, handler: Handler): number => {
       throw new Error('callouts are part of the loop');
     },
   };
-  const b = new CoreBuilder(w, module.functions, leaving);
+  const b = new CoreVectorBuilder(w, module.functions, leaving);
   b.begin(handler.form, handler.name);
   execute(b, handler.spec);
   w.i32(Exit.NEXT);
@@ -398,7 +442,7 @@ const writeRun = (module: Module): number => {
   w.memory(Op.i32Store, State.EIP);
   exit(Exit.MISS, 0);
 
-  const b = new CoreBuilder(w, module.functions, leaving);
+  const b = new CoreVectorBuilder(w, module.functions, leaving);
   for (const [i, handler] of inline.entries()) {
     startCase(i + 2);
     b.begin(handler.form, handler.name);

@@ -9,6 +9,9 @@ import type { Cpu } from '../instructions/cpu.ts';
 import { findHandler, handlerOf, Special } from '../instructions/handlers.ts';
 import { CalloutDetail, calloutNumber, numberedCallouts, RecordOperands } from '../instructions/operands.ts';
 import { RECORD_SIZE, RecordOffset } from '../instructions/record.ts';
+import { computations } from '../instructions/sse/computations.ts';
+import { SimdUnit } from '../instructions/sse/unit.ts';
+import { fpuOf, reportPending } from '../instructions/x87/unit.ts';
 import { PAGE_SIZE } from '../memory/layout.ts';
 import { Mmu, Watch } from '../memory/mmu.ts';
 import type { PhysicalMemory } from '../memory/physical.ts';
@@ -18,7 +21,7 @@ import { type CodePlace, Translator } from '../translator/translator.ts';
 import { DR6, recordDebugException } from '../x86/debug.ts';
 import { Fault, Frozen, TaskFault, Vector } from '../x86/exceptions.ts';
 import { Flag } from '../x86/flags.ts';
-import { Seg } from '../x86/registers.ts';
+import { CR4, Seg } from '../x86/registers.ts';
 import {
   CpuState,
   HISTORY_LENGTH,
@@ -92,6 +95,7 @@ export class Processor {
   readonly breakpoints: Breakpoints;
   readonly #translator: Translator;
   readonly #operands: RecordOperands;
+  readonly #simd: SimdUnit;
   readonly #words: Int32Array;
   #control!: Control;
   #maximum: number;
@@ -131,8 +135,10 @@ export class Processor {
     const { breakpoints } = this;
     this.mmu.hooks.isUncached = (linear) => breakpoints.covers(linear);
     this.#operands = new RecordOperands(memory.memory.buffer);
+    this.#simd = new SimdUnit(memory.memory.buffer);
     this.#translator = new Translator(memory, this.cache, options.decoder, {
       treatment: (instruction, mode) => this.#control.treatment(instruction, mode),
+      model: () => this.#control.cpu(false).model,
       notBuilt: options.notBuilt,
     });
     const { mmu } = this;
@@ -147,6 +153,10 @@ export class Processor {
         mmu.slowCommit(linear, size);
         return 0;
       },
+      writeBounced: (linear, size) =>
+        breakpoints.data && breakpoints.defers(linear, size, true) ? 0 : mmu.slowWriteBounced(linear, size),
+      compute: (number) => this.#compute(number),
+      floatingPointError: () => this.#floatingPointError(),
       callout: () => this.#callout(),
     });
     for (const mark of MARKS) this.#words[mark >> 2] = NEVER;
@@ -492,6 +502,27 @@ export class Processor {
   #generalProtection(): number {
     this.#words[State.FAULT_ERROR >> 2] = 0;
     return Vector.GP;
+  }
+
+  /** Runs an SSE computation. @returns 0, or the vector to raise (SDM vol. 1, section 11.5.1) */
+  #compute(number: number): number {
+    const vector = computations[number]!.run(this.#simd);
+    if (vector === 0) return 0;
+    return this.state.sys(System.CR4) & CR4.OSXMMEXCPT ? vector : Vector.UD;
+  }
+
+  /** A vector instruction that touches MMX registers finds an x87 exception pending. */
+  #floatingPointError(): number {
+    const cpu = this.#control.cpu(false);
+    try {
+      reportPending(cpu, fpuOf(cpu.state));
+    } catch (thrown) {
+      if (thrown instanceof Frozen) return Exit.STALE;
+      if (!(thrown instanceof Fault)) throw thrown;
+      this.#words[State.FAULT_VECTOR >> 2] = thrown.vector;
+      return Exit.FAULT;
+    }
+    return Exit.NEXT;
   }
 
   /** Runs the callout of the current record. */

@@ -95,39 +95,40 @@ const number = (v: Input): number => v as unknown as number;
 const value = (n: number): Value => n as unknown as Value;
 const big = (v: Wide): bigint => v as unknown as bigint;
 
-export class ReferenceBuilder extends Builder {
+/** Everything but vectors, which reference-vector-builder.ts adds. */
+export abstract class ReferenceBuilder extends Builder {
   form!: Form;
   /** Address of the record being executed. */
   record = 0;
   readonly departure = new Departure();
-  readonly #bytes: Uint8Array;
-  readonly #view: DataView;
-  readonly #host: EngineHost;
+  protected readonly bytes: Uint8Array;
+  protected readonly view: DataView;
+  protected readonly host: EngineHost;
 
   constructor(memory: PhysicalMemory, host: EngineHost) {
     super();
-    this.#bytes = memory.bytes;
-    this.#view = memory.view;
-    this.#host = host;
+    this.bytes = memory.bytes;
+    this.view = memory.view;
+    this.host = host;
   }
 
   #get(address: number, size: Size): number {
-    if (size === 4) return this.#view.getInt32(address, true);
-    return size === 2 ? this.#view.getUint16(address, true) : this.#bytes[address]!;
+    if (size === 4) return this.view.getInt32(address, true);
+    return size === 2 ? this.view.getUint16(address, true) : this.bytes[address]!;
   }
   #set(address: number, size: Size, v: number): void {
-    if (size === 4) this.#view.setInt32(address, v, true);
-    else if (size === 2) this.#view.setInt16(address, v, true);
-    else this.#bytes[address] = v;
+    if (size === 4) this.view.setInt32(address, v, true);
+    else if (size === 2) this.view.setInt16(address, v, true);
+    else this.bytes[address] = v;
   }
-  #leave(kind: Exit, target = -1): never {
+  protected leave(kind: Exit, target = -1): never {
     this.departure.kind = kind;
     this.departure.target = target;
     throw this.departure;
   }
   /** Saves what the host's slow paths look at. */
-  #enterHost(): void {
-    this.#view.setInt32(State.RECORD, this.record, true);
+  protected enterHost(): void {
+    this.view.setInt32(State.RECORD, this.record, true);
   }
 
   protected binary(op: BinaryOp, a: Input, b: Input): Value {
@@ -181,7 +182,7 @@ export class ReferenceBuilder extends Builder {
     this.#set(address, size, number(v));
   }
   storeStateWide(address: number, v: Wide): void {
-    this.#view.setBigInt64(address, big(v), true);
+    this.view.setBigInt64(address, big(v), true);
   }
   field(field: RecordField): Value {
     return value(this.#get(this.record + RecordOffset[field], fieldWidth[field]));
@@ -194,19 +195,19 @@ export class ReferenceBuilder extends Builder {
   }
 
   load(linear: Input, size: Size): Value {
-    this.#enterHost();
-    const pointer = this.#host.read(number(linear), size);
-    if (pointer === 0) this.#leave(Exit.FAULT);
+    this.enterHost();
+    const pointer = this.host.read(number(linear), size);
+    if (pointer === 0) this.leave(Exit.FAULT);
     return value(this.#get(pointer + POINTER_BIAS, size));
   }
   store(linear: Input, size: Size, v: Input): void {
-    this.#enterHost();
-    if (this.#host.write(number(linear), size, number(v)) === 0) this.#leave(Exit.FAULT);
+    this.enterHost();
+    if (this.host.write(number(linear), size, number(v)) === 0) this.leave(Exit.FAULT);
   }
   locate(linear: Input, size: number): Location {
-    this.#enterHost();
-    const pointer = this.#host.update(number(linear), size);
-    if (pointer === 0) this.#leave(Exit.FAULT);
+    this.enterHost();
+    const pointer = this.host.update(number(linear), size);
+    if (pointer === 0) this.leave(Exit.FAULT);
     return { linear: value(number(linear)), pointer: value(pointer), size };
   }
   loadLocation(location: Location, size: Size, offset = 0): Value {
@@ -217,8 +218,8 @@ export class ReferenceBuilder extends Builder {
   }
   commitLocation(location: Location): void {
     if (number(location.pointer) !== BOUNCE_BUFFER - POINTER_BIAS) return;
-    this.#enterHost();
-    this.#host.commit(number(location.linear), location.size);
+    this.enterHost();
+    this.host.commit(number(location.linear), location.size);
   }
   /** Element by element is the meaning; doing it in one piece is for faster engines. */
   copyRun(): Value {
@@ -231,7 +232,7 @@ export class ReferenceBuilder extends Builder {
   raise(vector: number, error: Input = 0): void {
     this.storeState(State.FAULT_VECTOR, vector);
     this.storeState(State.FAULT_ERROR, error);
-    this.#leave(Exit.FAULT);
+    this.leave(Exit.FAULT);
   }
   checkSegment(segment: Value, offset: Value, size: number, access: Access): void {
     const write = access !== 'read';
@@ -245,25 +246,25 @@ export class ReferenceBuilder extends Builder {
   commit(): void {}
   pollEvents(enabled: Value, stepping: Input = 0): void {
     const due = number(enabled) !== 0 && this.#get(State.INTERRUPT, 4) !== 0;
-    if (due || number(stepping) !== 0) this.#leave(Exit.LEAVE);
+    if (due || number(stepping) !== 0) this.leave(Exit.LEAVE);
   }
   shadowInterrupts(): void {
-    const remaining = this.#bytes[this.record + RecordOffset.REMAINING]!;
+    const remaining = this.bytes[this.record + RecordOffset.REMAINING]!;
     this.#set(State.SHADOW, 4, this.#get(State.BUDGET, 4) + remaining - 1);
   }
   goto(target: 0 | 1): void {
-    this.#leave(Exit.NEXT, target);
+    this.leave(Exit.NEXT, target);
   }
   gotoOffset(offset: Input): void {
     this.#set(State.EIP, 4, number(offset));
-    this.#leave(Exit.ENTER);
+    this.leave(Exit.ENTER);
   }
   repeat(): void {
-    this.#leave(Exit.REPEAT);
+    this.leave(Exit.REPEAT);
   }
   callout(): void {
-    this.#enterHost();
-    const status = this.#host.callout();
-    if (status !== Exit.NEXT) this.#leave(status as Exit);
+    this.enterHost();
+    const status = this.host.callout();
+    if (status !== Exit.NEXT) this.leave(status as Exit);
   }
 }

@@ -16,12 +16,12 @@ import {
 } from '../x86/state.ts';
 import type { Engine, EngineHost } from './engine.ts';
 import { Exit } from './exits.ts';
-import { ReferenceBuilder } from './reference-builder.ts';
+import { ReferenceVectorBuilder } from './reference-vector-builder.ts';
 
 const CS_BASE = segmentAddress(SystemBase.PHYSICAL, Seg.CS) + SegmentField.BASE;
 
 export const createReferenceEngine = (memory: PhysicalMemory, host: EngineHost): Engine => {
-  const b = new ReferenceBuilder(memory, host);
+  const b = new ReferenceVectorBuilder(memory, host);
   const { words, bytes, view } = memory;
   const get = (address: number) => words[address >> 2]!;
   const set = (address: number, v: number) => {

@@ -238,7 +238,7 @@ export class Mmu {
 
   // ---- slow paths of the engines: biased pointers, 0 for a fault --------------------------------------
 
-  /** A pointer from which `size` (1-8) bytes at a linear address can be read. */
+  /** A pointer from which `size` (1-16) bytes at a linear address can be read. */
   slowRead(linear: number, size: number): number {
     const { user } = this;
     if ((linear & (PAGE_SIZE - 1)) + size <= PAGE_SIZE) {
@@ -266,7 +266,7 @@ export class Mmu {
   /** Where the bounce buffer of the last slowUpdate goes: physical addresses in its first and second page. */
   #firstPage = 0;
   #secondPage = 0;
-  /** A pointer through which `size` (1-8) bytes can be read and written; the bounce buffer needs slowCommit. */
+  /** A pointer through which `size` (1-16) bytes can be read and written; the bounce buffer needs slowCommit. */
   slowUpdate(linear: number, size: number): number {
     const { user } = this;
     const first = this.translate(linear, true, user);
@@ -308,6 +308,25 @@ export class Mmu {
   slowWrite(linear: number, size: number, value: number): number {
     this.write(linear, size, value, this.user);
     return this.faulted ? 0 : 1;
+  }
+
+  /** Writes 4, 8 or 16 bytes from the bounce buffer, as few words as possible. @returns 1, or 0 for a fault */
+  slowWriteBounced(linear: number, size: number): number {
+    const { user } = this;
+    const first = this.translate(linear, true, user);
+    if (first < 0) return 0;
+    const inPage = PAGE_SIZE - (linear & (PAGE_SIZE - 1));
+    if (size <= inPage) {
+      for (let i = 0; i < size; i += 4)
+        this.writePhysical(first + i, 4, this.memory.view.getInt32(BOUNCE_BUFFER + i, true));
+      return 1;
+    }
+    const second = this.translate((linear + inPage) >>> 0, true, user);
+    if (second < 0) return 0;
+    this.#firstPage = first;
+    this.#secondPage = second;
+    this.slowCommit(linear, size);
+    return 1;
   }
 
   /** Whether paging is on. */

@@ -6,11 +6,14 @@ import { findHandler, type Handler } from '../instructions/handlers.ts';
 import { CalloutDetail, calloutNumber } from '../instructions/operands.ts';
 import { RECORD_SIZE, RecordOffset } from '../instructions/record.ts';
 import { x87, x87Handler, x87Opcode } from '../instructions/x87/x87.ts';
+import { Feature } from '../x86/cpu-models.ts';
 import type { ConditionCode } from '../x86/flags.ts';
+import { Fpu } from '../x86/fpu.ts';
 import { Gpr, Seg, type Size } from '../x86/registers.ts';
 import { byteRegisterOffset, State, SystemBase, segmentAddress } from '../x86/state.ts';
 import { Mode } from './mode.ts';
 import { meaningOf } from './opcodes.ts';
+import { type RegisterFile, type VectorMeaning, vectorMeaningOf } from './vector-opcodes.ts';
 
 /** How the technique wants an instruction executed. */
 export const Treatment = {
@@ -29,16 +32,26 @@ export interface Selected {
   /** Number of the callout for `callout` handlers, else -1. */
   readonly callout: number;
   readonly endsBlock: boolean;
+  /** What the processor's model must have for the instruction to exist. */
+  readonly feature?: Feature;
 }
 
 const gprAddress = (index: number, size: number): number =>
   State.GPR + (size === 1 ? byteRegisterOffset(index) : index * 4);
+/** An MMX register is the significand of the x87 register of its number. */
+const registerAddress = (file: RegisterFile, index: number): number => {
+  if (file === 'xmm') return Fpu.XMM + index * 16;
+  return file === 'mmx' ? Fpu.REGISTERS + index * 16 : gprAddress(index, 4);
+};
 
 type Memory = Extract<Operand, { kind: 'mem' }>;
 const XLAT = 0xd7;
+/** MASKMOVQ and MASKMOVDQU. */
+const MASKED_STORE = 0x0ff7;
 const memoryOf = (i: Instruction): Memory | undefined => {
-  // XLAT's table has no operand of its own: it is at EBX.
+  // What no operand of its own names: XLAT's table at EBX, the target of masked stores at EDI.
   if (i.opcode === XLAT) return { ...implicitSource(i, Gpr.EBX), size: 1 };
+  if (i.opcode === MASKED_STORE) return implicitSource(i, Gpr.EDI);
   return i.operands.find((o): o is Memory => o.kind === 'mem');
 };
 /** DS, or an override, and a base register. */
@@ -147,13 +160,18 @@ const chosen = new Map<number, Selected | null>();
 export const select = (i: Instruction, mode: number, treatment: Treatment): Selected | undefined => {
   const memory = addressedMemory(i);
   const address = memory === undefined ? 'none' : addressKind(i, memory, mode);
+  if (i.opcode > 0xffff) return undefined;
   // Two-byte opcodes keep their low byte and a mark; ModRM's register form matters as a whole.
   const opcode = (i.opcode & 0xff) | (i.opcode > 0xff ? 0x100 : 0);
   const modrm = i.modrm < 0 ? 0 : i.modrm >> 6 === 3 ? i.modrm : i.modrm & 0x38;
   const sizes = (i.operandSize >> 1) | (i.addressSize === 2 ? 4 : 0);
   const key =
     ((((opcode << 8) | modrm) << 3) | sizes) * 512 +
-    (ADDRESS_KINDS.indexOf(address) | (i.rep << 2) | ((mode & 3) << 4) | (treatment << 6));
+    (ADDRESS_KINDS.indexOf(address) |
+      (i.rep << 2) |
+      ((mode & 3) << 4) |
+      (treatment << 6) |
+      (i.operandPrefix ? 1 << 8 : 0));
   let selected = chosen.get(key);
   if (selected === undefined) {
     selected = choose(i, mode, treatment) ?? null;
@@ -166,9 +184,13 @@ const ADDRESS_KINDS: readonly AddressKind[] = ['none', 'base', 'index', 'segment
 const choose = (i: Instruction, mode: number, treatment: Treatment): Selected | undefined => {
   if (i.opcode >= 0xd8 && i.opcode <= 0xdf) {
     const name = x87Handler(i.opcode, i.modrm);
-    return name !== null && name in x87 ? selectCallout(name, false) : undefined;
+    if (name === null || !(name in x87)) return undefined;
+    const callout = selectCallout(name, false);
+    return name.startsWith('fisttp') ? { ...callout, feature: Feature.SSE3 } : callout;
   }
   if (i.opcode === 0x9b) return selectCallout('fwait', false);
+  const vector = vectorMeaningOf(i);
+  if (vector) return chooseVector(i, vector, mode);
   const meaning = meaningOf(i);
   if (!meaning) return undefined;
   if ('callout' in meaning) return selectCallout(meaning.callout, callouts[meaning.callout].endsBlock);
@@ -187,6 +209,15 @@ const choose = (i: Instruction, mode: number, treatment: Treatment): Selected | 
     addressSize: i.addressSize,
   });
   return handler && { handler, callout: -1, endsBlock: handler.spec.endsBlock ?? false };
+};
+const chooseVector = (i: Instruction, meaning: VectorMeaning, mode: number): Selected | undefined => {
+  const { name, feature } = meaning;
+  if (name in x87) return { ...selectCallout(name, false), feature };
+  const memory = memoryOf(i);
+  const shape: OperandKind[] = name === 'nop' || name === 'emms' ? [] : memory ? ['mem'] : ['reg'];
+  const address = memory ? addressKind(i, memory, mode) : 'none';
+  const handler = findHandler(name, { shape, address: shape.includes('mem') ? address : 'none' });
+  return handler && { handler, callout: -1, endsBlock: false, feature };
 };
 const COMPARES = new Set(['cmps', 'scas']);
 
@@ -233,8 +264,27 @@ export class RecordWriter {
     view.setUint32(record + RecordOffset.ADDRESS_MASK, addressSize === 2 ? 0xffff : 0xffffffff, true);
   }
 
+  /** Operand fields of a vector instruction: registers by field of ModRM, memory, the immediate. */
+  #vectorOperands(record: number, i: Instruction, { reg, rm }: VectorMeaning): void {
+    const view = this.#view;
+    const memory = memoryOf(i);
+    if (memory) {
+      this.#bytes[record + RecordOffset.SCALE] = memory.scale;
+      this.#memory(record, memory, i.addressSize);
+    }
+    view.setUint16(record + RecordOffset.REG0, registerAddress(reg, (i.modrm >> 3) & 7), true);
+    view.setUint16(record + RecordOffset.REG1, registerAddress(rm, i.modrm & 7), true);
+    const immediate = i.operands.find((o) => o.kind === 'imm');
+    if (immediate?.kind === 'imm') this.immediate(record, immediate.value & 0xff);
+  }
+
   /** Operand fields of an instruction executed by a handler of the builder. */
   operands(record: number, i: Instruction, selected: Selected, treatment: Treatment): void {
+    const vector = vectorMeaningOf(i);
+    if (vector) {
+      this.#vectorOperands(record, i, vector);
+      return;
+    }
     const name = selected.handler.spec.name;
     const { size } = selected.handler.form;
     const memory = memoryOf(i);

@@ -9,9 +9,11 @@ import { findHandler, fusionOf, type Handler, Special } from '../instructions/ha
 import { RECORD_SIZE } from '../instructions/record.ts';
 import { PAGE_SIZE } from '../memory/layout.ts';
 import { biased, type PhysicalMemory } from '../memory/physical.ts';
+import { type CpuModel, modelHas } from '../x86/cpu-models.ts';
 import { RecordWriter, type Selected, select, type Treatment } from './encode.ts';
 import { Mode } from './mode.ts';
 import { definedAsUndefined } from './opcodes.ts';
+import { isVectorOpcode } from './vector-opcodes.ts';
 
 const MAX_INSTRUCTION = 15;
 
@@ -33,6 +35,8 @@ export type FetchFault = 'second-page' | 'limit';
 
 export interface TranslatorOptions {
   treatment(instruction: Instruction, mode: number): Treatment;
+  /** Decides which instructions exist. */
+  model(): CpuModel;
   /** An instruction that is not built: bytes and physical address, for one warning. */
   notBuilt(bytes: Uint8Array, physical: number): void;
 }
@@ -142,8 +146,10 @@ export class Translator {
     const { length } = instruction;
     const treatment = this.#options.treatment(instruction, place.mode);
     const selected = select(instruction, place.mode, treatment);
-    if (selected) return { instruction, selected, treatment, offset, length };
-    if (!definedAsUndefined.has(instruction.opcode)) {
+    const { feature } = selected ?? {};
+    const exists = feature === undefined || modelHas(this.#options.model(), feature);
+    if (selected && exists) return { instruction, selected, treatment, offset, length };
+    if (exists && !definedAsUndefined.has(instruction.opcode) && !isVectorOpcode(instruction.opcode)) {
       const physical = place.physical - (place.physical & (PAGE_SIZE - 1)) + offset;
       const bytes = Uint8Array.from({ length }, (_, i) => this.#memory.read(physical + i, 1));
       this.#options.notBuilt(bytes, physical);

@@ -3,7 +3,9 @@
  * bytes, sections, functions.
  */
 
-export const ValType = { i32: 0x7f, i64: 0x7e, f64: 0x7c } as const;
+import { SIMD_PREFIX } from './simd.ts';
+
+export const ValType = { i32: 0x7f, i64: 0x7e, f64: 0x7c, v128: 0x7b } as const;
 export type ValType = (typeof ValType)[keyof typeof ValType];
 
 /** Result type of a block without a value. */
@@ -204,6 +206,32 @@ export class FunctionWriter extends ByteWriter {
     this.byte(opcode);
     this.byte(0);
     this.unsigned(offset);
+  }
+  /** A vector instruction (section 5.4.9) without immediates. @param opcode one of SimdOp */
+  simd(opcode: number): void {
+    this.byte(SIMD_PREFIX);
+    this.unsigned(opcode);
+  }
+  /** A vector load or store of whole or half vectors; the alignment hint is one byte. @param offset bytes, unsigned */
+  simdMemory(opcode: number, offset: number): void {
+    this.simd(opcode);
+    this.byte(0);
+    this.unsigned(offset);
+  }
+  /** A vector instruction with a lane number. */
+  simdLane(opcode: number, lane: number): void {
+    this.simd(opcode);
+    this.byte(lane);
+  }
+  /** v128.store32_lane and its like. @param offset bytes, unsigned */
+  simdStoreLane(opcode: number, offset: number, lane: number): void {
+    this.simdMemory(opcode, offset);
+    this.byte(lane);
+  }
+  /** v128.const, or the lanes of i8x16.shuffle. @param bytes 16 */
+  simdBytes(opcode: number, bytes: Uint8Array | readonly number[]): void {
+    this.simd(opcode);
+    for (const byte of bytes) this.byte(byte);
   }
   branch(opcode: number, depth: number): void {
     this.byte(opcode);

@@ -58,12 +58,6 @@ const NOT_BUILT: ReadonlySet<Feature> = new Set<Feature>([
   Feature.VME,
   Feature.DE,
   Feature.APIC,
-  Feature.CLFSH,
-  Feature.MMX,
-  Feature.FXSR,
-  Feature.SSE,
-  Feature.SSE2,
-  Feature.SSE3,
 ]);
 
 const words = (features: readonly Feature[]): [number, number, number] => {

@@ -27,6 +27,7 @@ describe('instructions', () => {
         modrm: 0x84,
         lock: true,
         rep: 0,
+        operandPrefix: true,
         segmentOverride: 0,
         operands: [mem(0, 3, 1, 2, 0x12345678, 2), imm(-1, 2)],
       },

@@ -67,5 +67,12 @@ export const compare = ({ request, answer }: Vector, outcome: Outcome): string[]
   const fpu = answer.get('fpu') ?? request.get('fpu');
   const same = request.get('impl') === 'transcendental' ? withinOneUnit : (a: string, b: string) => a === b;
   if (fpu !== undefined && !same(fpu, outcome.fpu)) differences.push(`fpu: silicon ${fpu}, here ${outcome.fpu}`);
+  const xmm = answer.get('xmm') ?? request.get('xmm');
+  if (xmm !== undefined && xmm !== outcome.xmm) {
+    const [silicon, here] = [xmm.split(':'), outcome.xmm.split(':')];
+    const n = silicon.findIndex((register, i) => register !== here[i]);
+    differences.push(`xmm${n}: silicon ${silicon[n]}, here ${here[n]}`);
+  }
+  check('mxcsr', hex(answer, 'mxcsr', hex(request, 'mxcsr', 0x1f80)), outcome.mxcsr);
   return differences;
 };

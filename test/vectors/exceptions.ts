@@ -32,6 +32,15 @@ export const exceptions: readonly Exception[] = [
   { reason: 'LZCNT is a later processor\'s: F3 0F BD is BSR here (SDM vol. 2, LZCNT)', applies: feature('lzcnt') },
   { reason: 'EVEX prefixes are later processors\': 62h with mod 3 is BOUND, #UD (SDM vol. 2, BOUND)', applies: feature('noevex') },
   {
+    reason: 'SSSE3, SSE4, AES, PCLMULQDQ, CRC32 and MOVBE are later processors\'',
+    applies: (v) => /^(ssse3|sse41|sse42|aes|pclmul|crc32|movbe)$/.test(v.request.get('feat') ?? ''),
+  },
+  { reason: 'MOVNTSS and MOVNTSD are SSE4A\'s', applies: (v) => /^sse2?_f[23]0f2b$/.test(v.request.get('name') ?? '') },
+  {
+    reason: 'RCPPS and RSQRTPS approximate within an error bound, by model (SDM vol. 2)',
+    applies: marked('rcp/rsqrt'),
+  },
+  {
     reason: 'ICEBP pushes the address behind it (SDM vol. 3, table 6-1: #DB is a trap); the recording host pushed its own',
     applies: (v) => v.request.get('code') === 'f1',
   },

@@ -1,4 +1,4 @@
-/** The x87 state as vectors write it: control:status:abridged tag:ST0:…:ST7, registers as FXSAVE stores them. */
+/** The x87 and SSE state as vectors write it: control:status:abridged tag:ST0:…:ST7, registers as FXSAVE stores them. */
 import { Fpu, FpuState } from '../../src/x86/fpu.ts';
 import type { CpuState } from '../../src/x86/state.ts';
 import { bytesOf } from './vector.ts';
@@ -32,3 +32,15 @@ export const fpuImage = (state: CpuState): string => {
   const head = [digits(fpu.control, 4), digits(fpu.status, 4), digits(state.words[Fpu.OCCUPIED >> 2]! & 0xff, 2)];
   return [...head, ...registers].join(':');
 };
+
+/** Eight registers of 32 digits, the first byte first; zeros without an image. */
+export const loadXmm = (state: CpuState, image: string | undefined): void => {
+  state.bytes.fill(0, Fpu.XMM, Fpu.XMM + 128);
+  for (const [i, register] of (image?.split(':') ?? []).entries())
+    state.bytes.set(bytesOf(register), Fpu.XMM + i * 16);
+};
+export const xmmImage = (state: CpuState): string =>
+  Array.from({ length: 8 }, (_, i) => {
+    const at = Fpu.XMM + i * 16;
+    return Array.from(state.bytes.subarray(at, at + 16), (b) => digits(b, 2)).join('');
+  }).join(':');

@@ -15,7 +15,7 @@ import { hasErrorCode } from '../../src/x86/exceptions.ts';
 import { Fpu } from '../../src/x86/fpu.ts';
 import { CR4, EFER, Seg, SystemSegment } from '../../src/x86/registers.ts';
 import { System } from '../../src/x86/state.ts';
-import { fpuImage, loadFpu } from './fpu-image.ts';
+import { fpuImage, loadFpu, loadXmm, xmmImage } from './fpu-image.ts';
 import { type Tokens, type Vector, bytesOf, hex, lists } from './vector.ts';
 
 export type EngineName = 'core' | 'reference';
@@ -71,6 +71,8 @@ export interface Outcome {
   /** Changed arena bytes by linear address. */
   readonly memory: ReadonlyMap<number, number>;
   readonly fpu: string;
+  readonly xmm: string;
+  readonly mxcsr: number;
   /** What an arena byte held before the run. */
   initial(linear: number): number;
 }
@@ -222,6 +224,7 @@ export class Harness {
   #loadFpu(request: Tokens): void {
     const image = request.get('fpu');
     loadFpu(this.#processor.state, image ?? '37f:0:0');
+    loadXmm(this.#processor.state, request.get('xmm'));
     this.#processor.state.words[Fpu.MXCSR >> 2] = hex(request, 'mxcsr', 0x1f80);
   }
 
@@ -262,6 +265,8 @@ export class Harness {
       registers,
       memory,
       fpu: fpuImage(state),
+      xmm: xmmImage(state),
+      mxcsr: state.words[Fpu.MXCSR >> 2]!,
       initial: (linear) => this.#before[linear - ARENA.physical]!,
     };
   }

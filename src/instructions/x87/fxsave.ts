@@ -3,7 +3,7 @@ import { Feature, modelHas } from '../../x86/cpu-models.ts';
 import { Fault, Vector } from '../../x86/exceptions.ts';
 import { Fpu, type FpuState, MXCSR_MASK } from '../../x86/fpu.ts';
 import { CR0, CR4 } from '../../x86/registers.ts';
-import { System } from '../../x86/state.ts';
+import { SegmentField, System } from '../../x86/state.ts';
 import type { Cpu, Operands } from '../cpu.ts';
 import { fpuOf, type Run } from './unit.ts';
 
@@ -30,7 +30,8 @@ const enter = (cpu: Cpu, operands: Operands): FpuState => {
   const cr0 = cpu.state.sys(System.CR0);
   if (cr0 & CR0.EM) throw new Fault(Vector.UD);
   if (cr0 & CR0.TS) throw new Fault(Vector.NM);
-  if (operands.offset & 15) throw new Fault(Vector.GP);
+  const base = cpu.state.segment(operands.segment, SegmentField.BASE);
+  if ((base + operands.offset) & 15) throw new Fault(Vector.GP);
   return fpuOf(cpu.state);
 };
 
