@@ -1,7 +1,7 @@
 /** The machine's clocks: virtual time driven by instructions, and the host's time. */
 import type { Clock, Timer } from '../devices/device.ts';
 
-/** Virtual nanoseconds one instruction takes: a processor of 125 million instructions a second. */
+/** Virtual nanoseconds one instruction takes unless told otherwise: a processor of 125 million instructions a second. */
 export const NANOSECONDS_PER_INSTRUCTION = 8;
 
 class ClockTimer implements Timer {
@@ -72,18 +72,23 @@ export interface MachineClock extends Clock {
 /** Time is the number of instructions retired, plus what was skipped while idle: the same in every run. */
 export class VirtualClock extends TimerClock implements MachineClock {
   readonly #retired: () => number;
+  readonly #perInstruction: number;
   #skipped = 0;
 
-  /** @param retired instructions retired so far, exact at any moment */
-  constructor(retired: () => number) {
+  /**
+   * @param retired instructions retired so far, exact at any moment
+   * @param perInstruction nanoseconds that an instruction takes, a whole number, so that sums are exact
+   */
+  constructor(retired: () => number, perInstruction: number = NANOSECONDS_PER_INSTRUCTION) {
     super();
     this.#retired = retired;
+    this.#perInstruction = perInstruction;
   }
   now(): number {
-    return this.#retired() * NANOSECONDS_PER_INSTRUCTION + this.#skipped;
+    return this.#retired() * this.#perInstruction + this.#skipped;
   }
   budget(): number {
-    return Math.max(0, Math.ceil((this.deadline - this.now()) / NANOSECONDS_PER_INSTRUCTION));
+    return Math.max(0, Math.ceil((this.deadline - this.now()) / this.#perInstruction));
   }
   idle(): number {
     const { deadline } = this;

@@ -37,6 +37,11 @@ export interface MachineOptions {
   /** Longest basic block in instructions, 1 to 64. */
   readonly blockLength?: number;
   readonly clock?: 'virtual' | 'wall';
+  /**
+   * Virtual nanoseconds that an instruction takes, a whole number from 1 to 1000; default 8. The slower the virtual
+   * processor, the fewer instructions a guest spends where it counts time in a loop.
+   */
+  readonly nanosecondsPerInstruction?: number;
   /** Calendar at power-on, milliseconds since 1970; fixed by default, so that runs repeat. */
   readonly start?: number;
   readonly debugExit?: { readonly base: number; readonly size: number };
@@ -91,6 +96,9 @@ const checkOptions = (options: MachineOptions): void => {
   const cache = options.cacheSize ?? 32 << 20;
   if (!Number.isInteger(cache) || cache < 64 << 10 || cache > 512 << 20)
     throw new MachineError(`translation cache of ${cache} bytes: must be 64 KiB to 512 MiB`);
+  const pace = options.nanosecondsPerInstruction ?? 1;
+  if (!Number.isInteger(pace) || pace < 1 || pace > 1000)
+    throw new MachineError(`${pace} nanoseconds per instruction: must be a whole number from 1 to 1000`);
   const most = LINEAR_MEMORY_LIMIT - RAM_BASE - MONITOR_MEMORY - cache;
   if (memory > most)
     throw new MachineError(
@@ -134,7 +142,10 @@ export class Machine {
       },
     });
     const { processor } = this;
-    this.clock = options.clock === 'wall' ? new WallClock() : new VirtualClock(() => processor.retired);
+    this.clock =
+      options.clock === 'wall'
+        ? new WallClock()
+        : new VirtualClock(() => processor.retired, options.nanosecondsPerInstruction);
     const platform: Platform = {
       model: cpuModels[options.cpu ?? DEFAULT_CPU],
       in: (port, size) => this.pc.ports.read(port, size),
