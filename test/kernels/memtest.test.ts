@@ -51,7 +51,8 @@ describe.skipIf(!present(FILE))('memtest86+', { timeout: 600_000 }, () => {
     const { screen, tests, outcome, warnings } = await run(technique);
     expect(outcome, screen.text).toEqual({ kind: 'stopped' });
     expect(screen.line(Row.COUNTS)).toMatch(/Pass: +1 +Errors: 0 *$/);
-    expect([...tests]).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    // Those before take so little time that they may not be painted.
+    expect([...tests].filter((number) => number > 2)).toEqual([3, 4, 5, 6, 7, 8, 9, 10]);
     expect(warnings).toEqual([]);
   });
 
