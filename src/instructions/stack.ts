@@ -2,7 +2,7 @@
 import { Attribute } from '../x86/descriptors.ts';
 import { Vector } from '../x86/exceptions.ts';
 import { Flag, IOPL_SHIFT } from '../x86/flags.ts';
-import { Gpr, Seg, type Size } from '../x86/registers.ts';
+import { CR4, Gpr, Seg, type Size } from '../x86/registers.ts';
 import { SegmentField, SHARED_FLAGS, State, System, SystemBase, segmentAddress } from '../x86/state.ts';
 import type { Builder, Input, Value } from './builder.ts';
 import { setStatusFlags, statusFlags } from './flags.ts';
@@ -48,16 +48,26 @@ export const release = (b: Builder, bytes: Input): void => setStackPointer(b, b.
 const wordSizes: readonly Size[] = [2, 4];
 const flat = { flat: true } as const;
 
-/** Raises #GP(0) unless in protected mode at a privilege that may, or in V86 mode with IOPL 3. */
-const requireIopl = (b: Builder): void => {
-  b.if(b.gtU(b.cpl(), iopl(b)), () => b.raise(Vector.GP, 0));
-};
 const iopl = (b: Builder): Value => b.and(b.shrU(b.system(System.FLAGS), IOPL_SHIFT), 3);
 
-/** In virtual-8086 mode PUSHF and POPF need IOPL 3. */
-const requireIoplInV86 = (b: Builder): void => {
+/** Whether a bit of CR4 is clear. */
+const isOff = (b: Builder, extension: number): Value => b.eqz(b.and(b.system(System.CR4), extension));
+
+/**
+ * CLI and STI where CPL is above IOPL: the virtual interrupt flag takes the place of IF, if the virtual-8086 or
+ * the protected-mode extension is there (SDM vol. 3, section 20.4), else they are not allowed.
+ */
+const requireVirtualInterruptFlag = (b: Builder): void => {
   const v86 = b.ne(b.and(b.system(System.FLAGS), Flag.VM), 0);
-  b.if(b.and(v86, b.ne(iopl(b), 3)), () => b.raise(Vector.GP, 0));
+  const extension = b.select(v86, CR4.VME, CR4.PVI);
+  const absent = b.eqz(b.and(b.system(System.CR4), extension));
+  b.if(b.or(absent, b.ne(b.cpl(), 3)), () => b.raise(Vector.GP, 0));
+};
+
+/** Whether PUSHF and POPF are in virtual-8086 mode with an IOPL below 3. */
+const isRestrictedV86 = (b: Builder): Value => {
+  const v86 = b.ne(b.and(b.system(System.FLAGS), Flag.VM), 0);
+  return b.and(v86, b.ne(iopl(b), 3));
 };
 
 /** The flag bits that a program may see as its own: everything but VM and RF (SDM vol. 2, PUSHF). */
@@ -67,13 +77,28 @@ const flagsImage = (b: Builder): Value => {
   return b.or(b.or(statusFlags(b), shared), b.or(virtualised, 2));
 };
 
+/** Distance of VIF above IF. */
+const VIF_ABOVE_IF = 10;
+
+/** PUSHF in virtual-8086 mode shows IOPL 3, and VIF as IF; PUSHFD is not allowed (SDM vol. 2, PUSHF). */
+const virtualFlagsImage = (b: Builder): Value => {
+  b.if(isOff(b, CR4.VME), () => b.raise(Vector.GP, 0));
+  const virtualIf = b.and(b.shrU(b.system(System.FLAGS), VIF_ABOVE_IF), Flag.IF);
+  return b.or(b.and(flagsImage(b), ~Flag.IF), b.or(virtualIf, Flag.IOPL));
+};
+
 const POPF_SHARED = Flag.TF | Flag.DF | Flag.NT | Flag.AC | Flag.ID;
 
-/** POPF: IOPL changes only at CPL 0, IF only where CPL <= IOPL; silently kept otherwise (SDM vol. 2, POPF). */
+/**
+ * Loads the flags that POPF always changes, and virtualised ones by mask: IOPL changes only at CPL 0, IF only
+ * where CPL <= IOPL; silently kept otherwise. VIF and VIP stay (SDM vol. 2, POPF).
+ */
 const popFlags = (b: Builder): void => {
   const { size } = b.form;
-  requireIoplInV86(b);
+  const restricted = isRestrictedV86(b);
+  b.if(size === 4 ? restricted : b.and(restricted, isOff(b, CR4.VME)), () => b.raise(Vector.GP, 0));
   const image = peek(b, size);
+  if (size === 2) b.if(restricted, () => checkVirtualFlags(b, image));
   release(b, size);
   const cpl = b.cpl();
   const mayIopl = b.and(b.eqz(cpl), b.eqz(b.and(b.system(System.FLAGS), Flag.VM)));
@@ -81,13 +106,24 @@ const popFlags = (b: Builder): void => {
   const mask = b.or(b.select(mayIopl, Flag.IOPL, 0), b.select(mayIf, Flag.IF, 0));
   const old = b.system(System.FLAGS);
   const changed = b.or(b.and(old, b.not(mask)), b.and(image, mask));
-  // A 32-bit POPF also clears VIF and VIP at a privilege that may change IF.
   b.setSystem(System.FLAGS, changed);
+  if (size === 2) {
+    b.if(restricted, () => {
+      const virtualIf = b.shl(b.and(image, Flag.IF), VIF_ABOVE_IF);
+      b.setSystem(System.FLAGS, b.or(b.and(changed, ~Flag.VIF), virtualIf));
+    });
+  }
   const sharedMask = size === 2 ? POPF_SHARED & 0xffff : POPF_SHARED;
   const shared = b.loadState(State.FLAGS);
   b.storeState(State.FLAGS, b.or(b.and(shared, ~(sharedMask | Flag.RF)), b.and(image, sharedMask)));
   setStatusFlags(b, image);
   b.pollEvents(b.and(changed, Flag.IF), b.and(image, Flag.TF));
+};
+
+/** In virtual-8086 mode TF, and IF while an interrupt is pending, go to the virtual-8086 monitor. */
+const checkVirtualFlags = (b: Builder, image: Value): void => {
+  const pending = b.and(b.ne(b.and(image, Flag.IF), 0), b.ne(b.and(b.system(System.FLAGS), Flag.VIP), 0));
+  b.if(b.or(b.ne(b.and(image, Flag.TF), 0), pending), () => b.raise(Vector.GP, 0));
 };
 
 export const stack: readonly InstructionSpec[] = [
@@ -225,8 +261,13 @@ export const stack: readonly InstructionSpec[] = [
     operands: [],
     hot: true,
     body(b) {
-      requireIoplInV86(b);
-      push(b, flagsImage(b), b.form.size);
+      const { size } = b.form;
+      const image = b.variable(flagsImage(b));
+      b.if(isRestrictedV86(b), () => {
+        if (size === 4) b.raise(Vector.GP, 0);
+        else image.set(virtualFlagsImage(b));
+      });
+      push(b, image.get(), size);
     },
   },
   {
@@ -246,8 +287,12 @@ export const stack: readonly InstructionSpec[] = [
     operands: [],
     hot: true,
     body(b) {
-      requireIopl(b);
-      b.setSystem(System.FLAGS, b.and(b.system(System.FLAGS), ~Flag.IF));
+      const flag = b.variable(Flag.IF);
+      b.if(b.gtU(b.cpl(), iopl(b)), () => {
+        requireVirtualInterruptFlag(b);
+        flag.set(Flag.VIF);
+      });
+      b.setSystem(System.FLAGS, b.and(b.system(System.FLAGS), b.not(flag.get())));
     },
   },
   {
@@ -258,11 +303,18 @@ export const stack: readonly InstructionSpec[] = [
     operands: [],
     hot: true,
     body(b) {
-      requireIopl(b);
+      const flag = b.variable(Flag.IF);
+      b.if(b.gtU(b.cpl(), iopl(b)), () => {
+        requireVirtualInterruptFlag(b);
+        b.if(b.ne(b.and(b.system(System.FLAGS), Flag.VIP), 0), () => b.raise(Vector.GP, 0));
+        flag.set(Flag.VIF);
+      });
       const old = b.system(System.FLAGS);
-      b.setSystem(System.FLAGS, b.or(old, Flag.IF));
-      b.if(b.eqz(b.and(old, Flag.IF)), () => b.shadowInterrupts());
-      b.pollEvents(b.constant(1));
+      b.setSystem(System.FLAGS, b.or(old, flag.get()));
+      // VIF neither holds off interrupts nor lets them in.
+      const opened = b.and(b.eqz(b.and(old, Flag.IF)), b.eq(flag.get(), Flag.IF));
+      b.if(opened, () => b.shadowInterrupts());
+      b.pollEvents(b.and(b.or(old, flag.get()), Flag.IF));
     },
   },
   {

@@ -19,7 +19,7 @@ import type { Treatment } from '../translator/encode.ts';
 import { Mode } from '../translator/mode.ts';
 import { type CodePlace, Translator } from '../translator/translator.ts';
 import { DR6, recordDebugException } from '../x86/debug.ts';
-import { Fault, Frozen, TaskFault, Vector } from '../x86/exceptions.ts';
+import { Fault, Frozen, LateFault, Vector } from '../x86/exceptions.ts';
 import { Flag } from '../x86/flags.ts';
 import { CR4, Seg } from '../x86/registers.ts';
 import {
@@ -547,7 +547,7 @@ export class Processor {
         return Exit.STALE;
       }
       if (!(thrown instanceof Fault)) throw thrown;
-      if (thrown instanceof TaskFault) {
+      if (thrown instanceof LateFault) {
         this.fault(thrown.vector, thrown.error);
         return Exit.LEAVE_AT;
       }

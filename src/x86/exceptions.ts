@@ -79,5 +79,8 @@ export class Fault {
   }
 }
 
-/** A fault behind a task switch that cannot be undone: EIP and all registers are the new task's already. */
-export class TaskFault extends Fault {}
+/**
+ * A fault that an instruction raises when it cannot be undone any more, such as in a new task: what it changed
+ * stays, and EIP is where the program would go on.
+ */
+export class LateFault extends Fault {}

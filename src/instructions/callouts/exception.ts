@@ -3,7 +3,8 @@ import { Fault, Vector, vectorNames } from '../../x86/exceptions.ts';
 import { Flag } from '../../x86/flags.ts';
 import type { Cpu, EventKind, Operands } from '../cpu.ts';
 import { deliver } from './interrupt.ts';
-import { ioPrivilege, isVirtual8086 } from './protection.ts';
+import { isVirtual8086 } from './protection.ts';
+import { redirectInterrupt } from './virtual-8086.ts';
 
 const CONTRIBUTORY = new Set<number>([Vector.DE, Vector.TS, Vector.NP, Vector.SS, Vector.GP]);
 
@@ -35,10 +36,11 @@ export const deliverEvent = (cpu: Cpu, vector: number, kind: EventKind, error = 
 export const deliverException = (cpu: Cpu, vector: number, error = 0): void =>
   deliverEvent(cpu, vector, 'exception', error);
 
-/** INT n. Virtual-8086 code needs IOPL 3 for it (SDM vol. 3, section 20.3, without virtual-mode extensions). */
+/** INT n: the only software interrupt that virtual-8086 mode treats in its own way (SDM vol. 3, section 20.3.3). */
 export const softwareInterrupt = (cpu: Cpu, { immediate }: Operands): void => {
-  if (isVirtual8086(cpu) && ioPrivilege(cpu) < 3) throw new Fault(Vector.GP);
-  deliver(cpu, immediate & 0xff, 'software');
+  const vector = immediate & 0xff;
+  if (isVirtual8086(cpu) && redirectInterrupt(cpu, vector)) return;
+  deliver(cpu, vector, 'software');
 };
 
 /** INT3: not sensitive to IOPL. */

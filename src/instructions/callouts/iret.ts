@@ -19,6 +19,7 @@ import {
 } from './protection.ts';
 import { moveStackPointer, peek } from './stack.ts';
 import { switchTask } from './task-switch.ts';
+import { checkPendingVirtualInterrupt, checkVirtualFlags, hasVme } from './virtual-8086.ts';
 
 const ANY_LEVEL = STATUS_FLAGS | Flag.TF | Flag.DF | Flag.NT;
 const ANY_LEVEL_HIGH = Flag.RF | Flag.AC | Flag.ID;
@@ -50,6 +51,18 @@ const returnReal = (cpu: Cpu, size: 2 | 4, mask: number): void => {
   checkRealOffset(cpu, eip);
   moveStackPointer(cpu, 3 * size);
   loadFlags(cpu, image, size === 4 ? mask | ANY_LEVEL_HIGH : mask);
+  enterReal(cpu, selector, eip);
+};
+
+/** IRET of virtual-8086 mode with an IOPL below 3, which needs VME (SDM vol. 2, IRET). */
+const returnVirtual = (cpu: Cpu, size: 2 | 4): void => {
+  if (size === 4 || !hasVme(cpu)) throw new Fault(Vector.GP);
+  const eip = frameItem(cpu, 0, 2);
+  const selector = frameItem(cpu, 1, 2);
+  const image = checkVirtualFlags(cpu, frameItem(cpu, 2, 2));
+  checkRealOffset(cpu, eip);
+  moveStackPointer(cpu, 6);
+  loadFlags(cpu, image, ANY_LEVEL | Flag.VIF);
   enterReal(cpu, selector, eip);
 };
 
@@ -113,8 +126,11 @@ export const iret = (cpu: Cpu, operands: Operands): void => {
   const size = operands.size === 2 ? 2 : 4;
   if (!isProtected(cpu)) returnReal(cpu, size, ANY_LEVEL | Flag.IF | Flag.IOPL);
   else if (isVirtual8086(cpu)) {
-    if (ioPrivilege(cpu) < 3) throw new Fault(Vector.GP);
-    returnReal(cpu, size, ANY_LEVEL | Flag.IF);
-  } else returnProtected(cpu, size);
+    if (ioPrivilege(cpu) === 3) returnReal(cpu, size, ANY_LEVEL | Flag.IF);
+    else returnVirtual(cpu, size);
+  } else {
+    returnProtected(cpu, size);
+    checkPendingVirtualInterrupt(cpu);
+  }
   if (!interruptible && cpu.state.flag(Flag.IF)) cpu.interruptsEnabled();
 };

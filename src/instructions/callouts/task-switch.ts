@@ -13,7 +13,7 @@ import {
   isWritableData,
   SystemType,
 } from '../../x86/descriptors.ts';
-import { Fault, TaskFault, Vector } from '../../x86/exceptions.ts';
+import { Fault, LateFault, Vector } from '../../x86/exceptions.ts';
 import { Flag } from '../../x86/flags.ts';
 import { CR0, Seg, type Size, SystemSegment } from '../../x86/registers.ts';
 import { SegmentField, System } from '../../x86/state.ts';
@@ -30,6 +30,7 @@ import {
   selectorError,
 } from './protection.ts';
 import { currentStack } from './stack.ts';
+import { checkPendingVirtualInterrupt } from './virtual-8086.ts';
 
 /** What starts a switch: JMP; CALL, interrupt or exception, which nest; IRET with NT set. */
 export type SwitchCause = 'jump' | 'nest' | 'return';
@@ -259,6 +260,7 @@ const enterTask = (cpu: Cpu, task: TaskState, format: TssFormat, ext: number, er
     stack.commit();
   }
   if (task.eip > state.segment(Seg.CS, SegmentField.LIMIT) >>> 0) throw new Fault(Vector.GP, ext);
+  checkPendingVirtualInterrupt(cpu);
   if (task.trap) cpu.requestDebugTrap(DR6.BT);
 };
 
@@ -267,7 +269,7 @@ const enterTask = (cpu: Cpu, task: TaskState, format: TssFormat, ext: number, er
  * @param selector of the new TSS, with @param descriptor present and, but for a return, available
  * @param image EFLAGS to save @param ext EXT bit of error codes
  * @param error the exception's error code, pushed on the new stack; null without one
- * @throws Fault #TS(selector), #PF before anything changed; TaskFault once the new task is the current one
+ * @throws Fault #TS(selector), #PF before anything changed; LateFault once the new task is the current one
  */
 export const switchTask = (
   cpu: Cpu,
@@ -319,7 +321,7 @@ export const switchTask = (
     enterTask(cpu, task, format, ext, error);
   } catch (thrown) {
     if (!(thrown instanceof Fault)) throw thrown;
-    throw new TaskFault(thrown.vector, thrown.error);
+    throw new LateFault(thrown.vector, thrown.error);
   } finally {
     cpu.modeChanged();
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { deliver, deliverException } from '../../../src/instructions/callouts/index.ts';
-import { TaskFault, Vector } from '../../../src/x86/exceptions.ts';
+import { LateFault, Vector } from '../../../src/x86/exceptions.ts';
 import { Flag } from '../../../src/x86/flags.ts';
 import { CR0, Gpr, Seg, SystemSegment } from '../../../src/x86/registers.ts';
 import { SegmentField, System } from '../../../src/x86/state.ts';
@@ -145,7 +145,7 @@ describe('task switches', () => {
       const before = Buffer.from(cpu.memory.buffer.slice(0));
       const thrown = cpu.run('call_far', to(selector));
       expect(thrown).toMatchObject(fault);
-      expect(thrown).not.toBeInstanceOf(TaskFault);
+      expect(thrown).not.toBeInstanceOf(LateFault);
       expect(cpu.state.selector(SystemSegment.TR)).toBe(OLD);
       expect(before.equals(Buffer.from(cpu.memory.buffer))).toBe(true);
     };
@@ -171,7 +171,7 @@ describe('task switches', () => {
       fillTss32(cpu, task);
       change?.(cpu);
       const thrown = cpu.run('jmp_far', to(NEW));
-      expect(thrown).toBeInstanceOf(TaskFault);
+      expect(thrown).toBeInstanceOf(LateFault);
       expect(thrown).toMatchObject({ vector, error });
       expect(cpu.state.selector(SystemSegment.TR)).toBe(NEW);
     };
