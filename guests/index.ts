@@ -167,6 +167,15 @@ const kernels: readonly GuestEntry[] = [
     refused: true,
     reason: 'in real mode nothing traps and no segment can be shadowed',
   }),
+  entry(
+    'virtual-8086',
+    'virtual-8086 mode and ring 3 with virtual interrupts (VME, PVI), a line for each instruction and IOPL',
+    {
+      failing: [],
+      lines: [/^ {2}PUSHFD vector 0D .* FC 00000202 /],
+      reason: `${IRET_LOSES}; and PUSHF in ring 3 shows the monitor's IF`,
+    },
+  ),
   entry('triple', 'a triple fault on purpose', same('LIDT traps; the shutdown is the virtual processor’s'), {
     exitStatus: 'shutdown',
   }),

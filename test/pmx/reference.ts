@@ -50,10 +50,6 @@ export const exceptions: Readonly<Record<string, string>> = {
     'RDMSR of an MSR that does not exist raises #GP(0) (SDM vol. 2, RDMSR); the recorder was set to ignore that',
   seg_expdown_low:
     'AL holds a byte at linear address 1000h, which the recorder’s firmware had written: RAM the kernel never set',
-  tf_popf: 'TF raises no single-step trap here',
-  tf_mov_ss: 'TF raises no single-step trap here',
-  dr_exec: 'breakpoints are never hit here',
-  dr_write: 'breakpoints are never hit here',
 };
 
 /** Why the reference is right where emulators disagree with it, by the name of the snippet. */
