@@ -28,6 +28,7 @@ import {
   HISTORY_STEP,
   SegmentField,
   Shadow,
+  STATE_END,
   State,
   System,
   SystemBase,
@@ -75,15 +76,18 @@ const lastCalloutHandler = findHandler('callout.end', {})!.number;
 /** INS and OUTS, which repeat themselves by staying where they are. */
 const repeating = new Set([calloutNumber('ins'), calloutNumber('outs')]);
 /**
- * Events that one call of `run` may take beyond one for each instruction: a guest whose handlers cannot even be
- * fetched must not keep `run` from returning.
+ * Events without an instruction between them, behind which `run` returns: a guest whose handlers cannot be entered,
+ * or whose first instructions fault, may never execute an instruction again.
  */
-const EXCESS_EVENTS = 1000;
+const MOST_EVENTS_IN_ROW = 1000;
 /** No value of State.BUDGET at a boundary. */
 const NEVER = -1;
 
 /** Words of the state that are marks: equal to BUDGET while what they stand for holds at the boundary reached. */
 const MARKS = [State.SHADOW, State.HOLD, State.RESUME] as const;
+
+/** Exceptions and interrupts without an instruction between them, behind which `run` returns. */
+const MOST_EVENTS_IN_ROW = 1000;
 
 export class Processor {
   readonly memory: PhysicalMemory;
@@ -166,6 +170,25 @@ export class Processor {
     this.#control = control;
   }
 
+  /**
+   * All registers zero, nothing translated or looked up before, no interrupt requested: what a new processor
+   * starts with. Memory, counters and what is in control stay. Not to be called while `run` executes.
+   */
+  reset(): void {
+    const words = this.#words;
+    this.collectCounters();
+    this.cache.flush();
+    this.mmu.tlb.flush(true);
+    words.fill(0, State.GPR >> 2, STATE_END >> 2);
+    for (const mark of MARKS) words[mark >> 2] = NEVER;
+    this.#blocksCounted = 0;
+    this.#granted = 0;
+    this.#withheld = 0;
+    this.#singly = false;
+    this.breakpoints.update(this.state);
+    this.mmu.user = false;
+  }
+
   /** Instructions retired since the machine was made, exact also inside callouts. */
   get retired(): number {
     return this.#retired + this.#granted - this.#left();
@@ -217,18 +240,18 @@ export class Processor {
     return words[State.INTERRUPT >> 2] !== 0 && this.#control.interruptsEnabled();
   }
 
-  /** Executes at most `budget` instructions, fewer when `stop` is called. @returns how many were executed */
+  /**
+   * Executes at most `budget` instructions, fewer when `stop` is called, or when nothing
+   * but exceptions happens. @returns how many were executed
+   */
   run(budget: number): number {
     const words = this.#words;
     this.#setBudget(budget);
     this.#granted = budget;
     this.#stopRequested = false;
-    let events = budget + EXCESS_EVENTS;
+    this.#eventsInRow = 0;
     while (!this.#stopRequested) {
-      if (this.#takeEvent()) {
-        if (--events < 0) break;
-        continue;
-      }
+      if (this.#takeEvent()) continue;
       const left = words[State.BUDGET >> 2]!;
       if (left <= 0) break;
       if (this.#mustStep()) {
@@ -237,7 +260,6 @@ export class Processor {
       }
       const record = this.#enter(left);
       if (record !== 0) this.#execute(record);
-      else if (--events < 0) break;
     }
     const executed = this.#granted - words[State.BUDGET >> 2]!;
     this.#retired += executed;
@@ -310,11 +332,20 @@ export class Processor {
   /** Delivers an event, after which nothing is held off. @param resume RF as the event finds it */
   #deliver(resume: boolean, event: () => void): void {
     const words = this.#words;
+    this.#countEvent();
     for (const mark of MARKS) words[mark >> 2] = NEVER;
     if (resume) words[State.FLAGS >> 2]! |= Flag.RF;
     event();
     this.#takeResumeFlag();
   }
+  #countEvent(): void {
+    const left = this.#words[State.BUDGET >> 2]! + this.#withheld;
+    if (left !== this.#leftAtEvent) this.#eventsInRow = 0;
+    this.#leftAtEvent = left;
+    if (++this.#eventsInRow >= MOST_EVENTS_IN_ROW) this.stop();
+  }
+  #leftAtEvent = 0;
+  #eventsInRow = 0;
   /** Moves RF, as an instruction or a task switch has loaded it, to where it ends with the next instruction. */
   #takeResumeFlag(): void {
     const words = this.#words;

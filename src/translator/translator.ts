@@ -98,6 +98,9 @@ export class Translator {
       offset += one.length;
       if (one.selected.endsBlock || secondPage >= 0) break;
     }
+    // Where the second page has no memory no guard could ever hold, and nothing can change it either.
+    if (secondPage >= 0 && this.#memory.hostAddress(secondPage) < 0)
+      return this.#write(place, scanned, start, offset, -1, false);
     return this.#write(place, scanned, start, offset, secondPage, keep);
   }
 
