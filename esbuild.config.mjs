@@ -88,6 +88,8 @@ export const buildBundles = async (dist) => {
       entryPoints: {
         cli: `${root}src/cli/main.ts`,
         vectors: `${root}test/vectors/main.ts`,
+        fuzz: `${root}test/fuzz/main.ts`,
+        'fuzz-worker': `${root}test/fuzz/worker.ts`,
         'guest-debian': `${root}guests/debian/cli.ts`,
         'bench-boot': `${root}bench/boot.ts`,
       },

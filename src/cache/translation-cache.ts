@@ -15,6 +15,7 @@ import { newCacheCounters } from './counters.ts';
 
 /** Room for one block that is run once and not kept, at the start of the region. */
 const SCRATCH_RECORDS = 128;
+const MOST_SEEN = 1 << 20;
 const MODES = 64;
 
 const lastRecord = (block: Block): number => block.record + (block.recordCount - 1) * RECORD_SIZE;
@@ -34,7 +35,7 @@ export class TranslationCache {
   readonly #pages = new Map<number, CodePage>();
   /** Blocks by the address of their last record, which is where direct exits leave from. */
   readonly #byLast = new Map<number, Block>();
-  /** Addresses translated before, for counting retranslations. */
+  /** Addresses translated before, for counting retranslations; a guest with more of them starts over. */
   readonly #seen = new Set<number>();
 
   constructor(memory: PhysicalMemory, mmu: Mmu) {
@@ -62,6 +63,11 @@ export class TranslationCache {
 
   find(physical: number, mode: number): Block | undefined {
     return this.#blocks.get(this.#key(physical, mode));
+  }
+
+  /** The blocks that are kept, in no particular order. */
+  blocks(): IterableIterator<Block> {
+    return this.#blocks.values();
   }
 
   /** The block whose direct exit is at a record; undefined when it is gone or was never kept. */
@@ -111,7 +117,10 @@ export class TranslationCache {
     this.#byLast.set(lastRecord(block), block);
     this.counters.translations++;
     if (this.#seen.has(key)) this.counters.retranslations++;
-    else this.#seen.add(key);
+    else {
+      if (this.#seen.size >= MOST_SEEN) this.#seen.clear();
+      this.#seen.add(key);
+    }
     this.#joinPages(block);
   }
   /** Watches the code of the block that is now in the scratch area, so that it notices when it changes itself. */

@@ -79,6 +79,8 @@ const BIOS_AREA = { start: 0xc0000, end: 0x100000 } as const;
 const DEFAULT_START = Date.UTC(2024, 0, 1, 12);
 /** Slices are short so that the host may switch to optimised code between them. */
 const SLICE = 100_000;
+/** A guest may cause any number of different ones. */
+const MOST_WARNINGS = 100;
 /** Host milliseconds between looks at the host's own events. */
 const TURN = 20;
 
@@ -189,9 +191,10 @@ export class Machine {
     this.memory.load(ACPI_BASE, buildAcpiTables({ base: ACPI_BASE }));
   }
   #warn(message: string): void {
-    if (this.#warned.has(message)) return;
+    if (this.#warned.has(message) || this.#warned.size >= MOST_WARNINGS) return;
     this.#warned.add(message);
     this.options.onWarning?.(message);
+    if (this.#warned.size === MOST_WARNINGS) this.options.onWarning?.('further warnings are not shown');
   }
   #end(outcome: Outcome): void {
     this.#outcome ??= outcome;

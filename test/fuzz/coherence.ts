@@ -5,7 +5,7 @@
  */
 
 import type { Processor } from '../../src/interpreter/processor.ts';
-import { RAM_BASE } from '../../src/memory/layout.ts';
+import { PAGE_SIZE, RAM_BASE } from '../../src/memory/layout.ts';
 import { Entry } from '../../src/memory/paging.ts';
 import { CR0, CR4 } from '../../src/x86/registers.ts';
 import { type CpuState, System } from '../../src/x86/state.ts';
@@ -100,6 +100,9 @@ export class CoherentTables {
       const before = copy[i]!;
       const now = words[at + i]!;
       if (((before ^ now) & ~MARKS) !== 0 || (before & ~now) !== 0) {
+        // The running block, too, may go on only where it still may be fetched.
+        const { cache, memory } = this.#processor;
+        for (let code = 0; code < memory.size; code += PAGE_SIZE) cache.written(code, PAGE_SIZE);
         this.#flush();
         return;
       }

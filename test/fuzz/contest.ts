@@ -69,6 +69,10 @@ export class Contest {
       const remains = this.#machine(variant, c.wide).run(c, marksOf(c), stride);
       this.runs++;
       this.executed += remains.executed;
+      for (let i = 1; i < remains.events.length; i += 5) {
+        const vector = remains.events[i]!;
+        this.#vectors.set(vector, (this.#vectors.get(vector) ?? 0) + 1);
+      }
       return remains;
     } catch (error) {
       // What a guest does must never end in an exception of the host; the machine is not used again.
@@ -77,14 +81,17 @@ export class Contest {
     }
   }
 
+  #vectors = new Map<number, number>();
+  /** Exceptions by vector since this was last called. */
+  takeVectors(): ReadonlyMap<number, number> {
+    const taken = this.#vectors;
+    this.#vectors = new Map();
+    return taken;
+  }
+
   /** @returns what differs between two runs */
   compare(c: Case, pair: Pair): string | undefined {
-    try {
-      const first = this.#run(c, pair.first);
-      return difference(first, this.#run(c, pair.second, pair.stride));
-    } catch (error) {
-      return `thrown: ${(error as Error).stack ?? error}`;
-    }
+    return thrown(() => difference(this.#run(c, pair.first), this.#run(c, pair.second, pair.stride)));
   }
 
   /** The pairs a case is compared in. @param turn chooses among them; all where it is left out */
@@ -108,8 +115,12 @@ export class Contest {
 
   /** Runs a case in some ways, or in all of them. @param turn see `#pairs` */
   check(c: Case, turn?: number): Finding | undefined {
+    let first: Remains | undefined;
     for (const pair of this.#pairs(c, turn)) {
-      const found = this.compare(c, pair);
+      const found = thrown(() => {
+        first ??= this.#run(c, pair.first);
+        return difference(first, this.#run(c, pair.second, pair.stride));
+      });
       if (found !== undefined) return { pair, difference: found };
     }
     return undefined;
@@ -121,4 +132,13 @@ const weighted = (turn: number, length: number): number => {
   if (length === 0) return 0;
   const x = (Math.imul(turn, 0x9e3779b1) >>> 8) / 2 ** 24;
   return Math.floor(x * x * length);
+};
+
+/** What a comparison says, or what it throws instead. */
+const thrown = (compare: () => string | undefined): string | undefined => {
+  try {
+    return compare();
+  } catch (error) {
+    return `thrown: ${(error as Error).stack ?? error}`;
+  }
 };

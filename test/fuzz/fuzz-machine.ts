@@ -106,9 +106,9 @@ export class FuzzMachine {
       },
       shutdown: () => this.#end('shutdown'),
       warn: () => {},
-      floatingPointError: () => {
-        this.#sent = Math.imul(this.#sent, 31) + 1;
-        this.#pc?.interrupts.irq(13).set(true);
+      floatingPointError: (rising) => {
+        this.#sent = Math.imul(this.#sent, 31) + (rising ? 2 : 1);
+        return this.#pc?.coprocessorError.signal(rising) ?? true;
       },
     };
   }

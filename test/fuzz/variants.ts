@@ -39,5 +39,6 @@ export const others: readonly Variant[] = [
   variant('core', 'bt', 12, TINY),
   variant('core', 'native', 64, TINY),
   variant('reference', 'bt', 12),
+  variant('reference', 'native', 1),
   variant('core', 'native', 12),
 ];

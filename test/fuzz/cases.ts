@@ -1,0 +1,24 @@
+/** Cases the fuzzer has found, as text (`case.ts`): all ways to run one must leave the same. */
+export interface KnownCase {
+  readonly name: string;
+  readonly text: string;
+}
+
+export const cases: readonly KnownCase[] = [
+  {
+    name: 'an instruction that crosses from RAM into a hole',
+    text: 'mode=p32 cpl=3 budget=36 fill=ebb9 at=3ffff efl=2216 code=b910000000',
+  },
+  {
+    name: 'an instruction that lies in a hole',
+    text: 'mode=p32 cpl=3 budget=36 at=9fff8 efl=2216 code=b910000000.0f32.b976010000.b806000000.e9e3ffffff',
+  },
+  {
+    name: 'a page of code that loses its user bit while it runs',
+    text: 'mode=p32 paging=legacy cpl=3 budget=2 code=c7054c400000e1380100',
+  },
+  {
+    name: 'the selector of an x87 instruction in a compressed ring',
+    text: 'mode=p32 paging=legacy budget=1 code=d9ee',
+  },
+];
