@@ -77,7 +77,11 @@ export class TranslationCache {
 
   /** The block that starts at a record; a search, for reports. */
   findByEntry(record: number): Block | undefined {
-    for (const block of this.#blocks.values()) if (block.record === record) return block;
+    for (const block of this.#blocks.values()) {
+      // A block that crosses a page is also entered behind the guard it starts with.
+      const start = block.secondPage >= 0 ? block.record + RECORD_SIZE : block.record;
+      if (record === start || record === block.record) return block;
+    }
     return undefined;
   }
 

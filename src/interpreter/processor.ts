@@ -86,9 +86,6 @@ const NEVER = -1;
 /** Words of the state that are marks: equal to BUDGET while what they stand for holds at the boundary reached. */
 const MARKS = [State.SHADOW, State.HOLD, State.RESUME] as const;
 
-/** Exceptions and interrupts without an instruction between them, behind which `run` returns. */
-const MOST_EVENTS_IN_ROW = 1000;
-
 export class Processor {
   readonly memory: PhysicalMemory;
   /** The state the processor executes with. */
@@ -379,8 +376,7 @@ export class Processor {
     words[State.SINGLE >> 2] = 1;
     words[State.STEP >> 2] = words[State.FLAGS >> 2]! & Flag.TF;
     const record = this.#enter(1);
-    // The page of a breakpoint is never in the TLB, where the guard looks for it; it was just looked at.
-    if (record !== 0) this.#execute(this.#skipGuard(record));
+    if (record !== 0) this.#execute(record);
     const executed = words[State.BUDGET >> 2]! < 1;
     if (executed && words[State.STEP >> 2] !== 0 && !this.#isAtBoundary(State.HOLD))
       words[State.DEBUG_TRAP >> 2]! |= DR6.BS;
@@ -390,6 +386,10 @@ export class Processor {
     this.#setBudget(words[State.BUDGET >> 2]! + this.#withheld);
     this.#withheld = 0;
   }
+  /**
+   * The second page of a block was looked at when the block was found. The guard would look in the TLB, where a page
+   * with a breakpoint or without memory never is.
+   */
   #skipGuard(record: number): number {
     const handler = this.memory.view.getUint16(record + RecordOffset.HANDLER, true);
     return handler === Special.GUARD ? record + RECORD_SIZE : record;
@@ -471,7 +471,7 @@ export class Processor {
       return 0;
     }
     this.#setEipPage();
-    return block.record;
+    return this.#skipGuard(block.record);
   }
   #setEipPage(): void {
     const eip = this.#words[State.EIP >> 2]!;

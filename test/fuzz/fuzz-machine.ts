@@ -199,6 +199,7 @@ export class FuzzMachine {
     control.cpu(true).setTimestamp(0n);
     this.#setA20(c.a20);
     control.entered();
+    processor.breakpoints.update(control.guestState);
     if (c.coherent) this.#tables.start();
   }
 
@@ -225,7 +226,7 @@ export class FuzzMachine {
         if (done > 0) stalls = 0;
         else if (++stalls > MOST_STALLS) this.#end('stalled');
       }
-      states.push(snapshot(this.processor, this.control.guestState));
+      states.push(snapshot(this.control.guestState));
     }
     return {
       states,

@@ -90,7 +90,6 @@ const chooseRegisters = (draft: Draft, random: Random): void => {
   if (random.chance(5)) flags |= Flag.TF;
   if (random.chance(5)) flags |= Flag.NT;
   if (random.chance(15)) flags |= Flag.AC;
-  if (random.chance(3)) flags |= Flag.RF;
   if (mode === 'v86') {
     flags |= Flag.VM;
     if (random.chance(50)) flags |= Flag.IOPL;

@@ -1,5 +1,4 @@
 /** What a run of a case leaves, and how two runs are compared: everything must be equal. */
-import type { Processor } from '../../src/interpreter/processor.ts';
 import { gprNames, segmentNames } from '../../src/x86/registers.ts';
 import { type CpuState, SegmentField, State, System } from '../../src/x86/state.ts';
 import { FPU_STATE } from './registers.ts';
@@ -22,21 +21,25 @@ const SYSTEM_WORDS = (System.SEGMENTS + 8 * 32) / 4;
 const FPU_WORDS = (FPU_STATE.end - FPU_STATE.start) / 4;
 const EIP = 8;
 const EFLAGS = 9;
-const SHADOW = 10;
+const BOUNDARY = 10;
 const FPU = 11;
 const SYSTEM = FPU + FPU_WORDS;
 
 /** Everything of the processor that a guest can find out. */
-export const snapshot = (processor: Processor, guest: CpuState): Int32Array => {
+export const snapshot = (guest: CpuState): Int32Array => {
   const { words } = guest;
   const state = new Int32Array(SYSTEM + SYSTEM_WORDS);
   for (let i = 0; i < 8; i++) state[i] = guest.gpr(i);
   state[EIP] = guest.eip;
   state[EFLAGS] = guest.eflags;
-  state[SHADOW] = words[State.SHADOW >> 2] === words[State.BUDGET >> 2] ? 1 : 0;
+  const marked = (mark: number) => words[mark >> 2] === words[State.BUDGET >> 2];
+  state[BOUNDARY] =
+    (marked(State.SHADOW) ? 1 : 0) |
+    (marked(State.HOLD) ? 2 : 0) |
+    (marked(State.RESUME) ? 4 : 0) |
+    (words[State.DEBUG_TRAP >> 2]! << 3);
   state.set(words.subarray(FPU_STATE.start >> 2, FPU_STATE.end >> 2), FPU);
   state.set(words.subarray(guest.system >> 2, (guest.system >> 2) + SYSTEM_WORDS), SYSTEM);
-  void processor;
   return state;
 };
 
@@ -48,7 +51,7 @@ const wordName = (index: number): string => {
   if (index < EIP) return gprNames[index]!;
   if (index === EIP) return 'eip';
   if (index === EFLAGS) return 'eflags';
-  if (index === SHADOW) return 'interrupt shadow';
+  if (index === BOUNDARY) return 'what is held off at the boundary';
   if (index < SYSTEM) return `fpu+${((index - FPU) * 4).toString(16)}`;
   const at = (index - SYSTEM) * 4;
   if (at < System.SEGMENTS) return systemNames.get(at)?.toLowerCase() ?? `system+${at.toString(16)}`;
