@@ -84,8 +84,8 @@ export const State = {
 export const HISTORY_LENGTH = 16;
 export const HISTORY_STEP = 4;
 
-/** Where the state ends. */
-export const STATE_END = State.HISTORY + HISTORY_LENGTH * HISTORY_STEP;
+/** Where the room for all of that ends. */
+export const STATE_END = 0x1000;
 
 /** Base addresses of the two system states. */
 export const SystemBase = { PHYSICAL: 0x400, VIRTUAL: 0x600 } as const;

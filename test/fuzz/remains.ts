@@ -24,11 +24,13 @@ const EFLAGS = 9;
 const BOUNDARY = 10;
 const FPU = 11;
 const SYSTEM = FPU + FPU_WORDS;
+const TYPES = SYSTEM + SYSTEM_WORDS;
+const TYPES_WORDS = 2 * 30;
 
 /** Everything of the processor that a guest can find out. */
 export const snapshot = (guest: CpuState): Int32Array => {
   const { words } = guest;
-  const state = new Int32Array(SYSTEM + SYSTEM_WORDS);
+  const state = new Int32Array(TYPES + TYPES_WORDS);
   for (let i = 0; i < 8; i++) state[i] = guest.gpr(i);
   state[EIP] = guest.eip;
   state[EFLAGS] = guest.eflags;
@@ -40,6 +42,7 @@ export const snapshot = (guest: CpuState): Int32Array => {
     (words[State.DEBUG_TRAP >> 2]! << 3);
   state.set(words.subarray(FPU_STATE.start >> 2, FPU_STATE.end >> 2), FPU);
   state.set(words.subarray(guest.system >> 2, (guest.system >> 2) + SYSTEM_WORDS), SYSTEM);
+  state.set(words.subarray(State.MEMORY_TYPES >> 2, (State.MEMORY_TYPES >> 2) + TYPES_WORDS), TYPES);
   return state;
 };
 
@@ -53,6 +56,7 @@ const wordName = (index: number): string => {
   if (index === EFLAGS) return 'eflags';
   if (index === BOUNDARY) return 'what is held off at the boundary';
   if (index < SYSTEM) return `fpu+${((index - FPU) * 4).toString(16)}`;
+  if (index >= TYPES) return `memory types+${((index - TYPES) * 4).toString(16)}`;
   const at = (index - SYSTEM) * 4;
   if (at < System.SEGMENTS) return systemNames.get(at)?.toLowerCase() ?? `system+${at.toString(16)}`;
   const field = fieldNames.get((at - System.SEGMENTS) % 32)?.toLowerCase();
