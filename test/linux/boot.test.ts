@@ -3,26 +3,19 @@
  * virtual time, which must not differ in a byte or a count; and under `trap` it must go wrong.
  */
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { BANNER, COMMAND_LINE, MEMORY } from '../../guests/debian/initramfs.ts';
-import { formatStatistics } from '../../src/cli/statistics-text.ts';
-import { createDecoder } from '../../src/decoder/decoder.ts';
-import { Machine, type Outcome, type TechniqueName } from '../../src/machine/machine.ts';
-import type { Statistics } from '../../src/machine/statistics.ts';
-import { type Exchange, ShellSession } from './shell-session.ts';
+import { BANNER, COMMAND_LINE } from '../../guests/debian/initramfs.ts';
+import { debianFile, type Run, runLinux } from './linux-run.ts';
+import type { Exchange } from './shell-session.ts';
 
 const folder = new URL('../../.guests/debian/', import.meta.url);
-const file = (name: string): Buffer => readFileSync(new URL(name, folder));
 const present = ['vmlinuz', 'initrd.gz', 'busybox'].every((name) => existsSync(new URL(name, folder)));
 const required = Boolean(process.env.RINGDOWN_REQUIRE_DEBIAN);
 const MISSING = 'the Linux boot needs .guests/debian: npm run guest:debian fetches it';
 
 /** A boot takes seconds on an idle machine; this one may have much else to do. */
 const TIMEOUT = 600_000;
-/** Noon, from which the guest's clock runs. */
-const START = Date.UTC(2024, 0, 1, 12);
-
 const command = {
   identity: 'uname -a',
   processor: 'cat /proc/cpuinfo',
@@ -46,70 +39,16 @@ const exchanges: readonly Exchange[] = [
   { type: 'exit' },
 ];
 
-interface Run {
-  readonly outcome: Outcome;
-  /** Every byte of the console. */
-  readonly console: string;
-  /** What the kernel and /init said before the first prompt. */
-  readonly boot: string;
-  readonly answers: ReadonlyMap<string, string>;
-  readonly prompted: boolean;
-  /** Without host time. */
-  readonly statistics: Omit<Statistics, 'hostMilliseconds'>;
-}
-
-interface RunOptions {
-  /** Instructions after which the run is stopped. */
-  readonly limit?: number;
-  /** Print the statistics. */
-  readonly figures?: boolean;
-}
-
-const run = async (
-  technique: TechniqueName,
-  { limit = Number.POSITIVE_INFINITY, figures = false }: RunOptions = {},
-): Promise<Run> => {
-  let prompted = false;
-  const session = new ShellSession(exchanges, (bytes) => machine.sendSerial(bytes));
-  session.onFirstPrompt = () => {
-    prompted = true;
-  };
-  const machine = new Machine(await createDecoder(), {
-    technique,
-    engine: 'core',
-    memory: MEMORY << 20,
-    clock: 'virtual',
-    start: START,
-    onSerial: (_port, byte) => session.receive(byte),
-  });
-  machine.load({
-    name: 'vmlinuz',
-    kernel: file('vmlinuz'),
-    append: COMMAND_LINE,
-    modules: [{ name: 'initrd', bytes: file('initrd.gz'), commandLine: '' }],
-  });
-  const guard = setInterval(() => {
-    if (machine.processor.retired >= limit) machine.stop();
-  }, 50);
-  const outcome = await machine.run().finally(() => clearInterval(guard));
-  const { hostMilliseconds, ...statistics } = machine.statistics();
-  if (figures) console.log(formatStatistics({ ...statistics, hostMilliseconds }));
-  return {
-    outcome,
-    console: Buffer.from(session.console).toString('latin1'),
-    boot: session.boot,
-    answers: session.answers,
-    prompted,
-    statistics,
-  };
-};
-
 const runs = new Map<string, Promise<Run>>();
 /** The first or second run of a technique, made when it is first asked for. */
 const boot = (technique: 'native' | 'bt', which: 'first' | 'second' = 'first'): Promise<Run> => {
   const key = `${technique} ${which}`;
   let made = runs.get(key);
-  if (!made) runs.set(key, (made = run(technique, { figures: technique === 'bt' && which === 'first' })));
+  if (!made)
+    runs.set(
+      key,
+      (made = runLinux(technique, { exchanges, figures: technique === 'bt' && which === 'first' })),
+    );
   return made;
 };
 
@@ -150,7 +89,7 @@ describe.skipIf(!present).each(['native', 'bt'] as const)(
       expect(await answer(command.remainder)).toBe(`${(123456789 * 37) % 1000003}\n`);
       expect(await answer(command.quotient)).toBe(`${0x7fffffffffffffffn / 12345n}\n`);
       expect(await answer(command.floating)).toBe([10 / 3, 1e22 / 7].map((x) => x.toPrecision(17)).join(' '));
-      const hash = createHash('sha256').update(file('busybox')).digest('hex');
+      const hash = createHash('sha256').update(debianFile('busybox')).digest('hex');
       expect(await answer(command.hash)).toBe(`${hash}  /bin/busybox\n`);
       expect(await answer(command.pipe)).toBe('1000\n');
     });
@@ -204,7 +143,7 @@ describe.skipIf(!present)('Linux', { timeout: TIMEOUT }, () => {
   // finds its interrupts enabled where it has disabled them, and says so; later it stops getting on.
   it('goes wrong under trap', async () => {
     const native = await boot('native');
-    const trap = await run('trap', { limit: native.statistics.instructions });
+    const trap = await runLinux('trap', { exchanges, limit: native.statistics.instructions });
     expect(trap.prompted).toBe(false);
     expect(trap.outcome).toEqual({ kind: 'stopped' });
     expect(trap.console).toContain('Interrupts were enabled *very* early');
