@@ -9,6 +9,7 @@ import {
   either,
   enterMmxState,
   generalSource,
+  mergeLow,
   regRegister,
   reportPending,
   requireSse,
@@ -18,6 +19,7 @@ import {
   vectorSpec,
   zero,
 } from './operands.ts';
+import { quickComputations } from './quick.ts';
 
 type RegisterFile = 'xmm' | 'mmx' | 'general' | 'flags';
 
@@ -58,10 +60,28 @@ const readSource = (b: Builder, from: RegisterFile, size: PackedSize): Packed =>
   return source(b, from === 'mmx' ? 8 : 16, size);
 };
 
+/** The bytes of the destination that an instruction replaces, where the others stay. */
+const replaced = (name: string): 4 | 8 | 16 => {
+  if (/^(add|sub|mul|div|min|max|sqrt|cmp)ss$|2ss$/.test(name)) return 4;
+  return /^(add|sub|mul|div|min|max|sqrt|cmp)sd$|2sd$/.test(name) ? 8 : 16;
+};
+
+/** The quick result where it is proven to be right, else the computed one. */
+const resultOf = (b: Builder, name: string, number: number, first: Packed, second: Packed): Packed => {
+  const predicate = name.startsWith('cmp') ? b.immediate() : 0;
+  const quick = quickComputations[name];
+  // Segmented accesses are too rare to be worth the room.
+  if (!quick || b.form.address === 'segmented') return b.compute(number, first, second, predicate);
+  const { result, proven } = quick(b, first, second);
+  const bytes = replaced(name);
+  const delivered = b.packedVariable(bytes === 16 ? result : mergeLow(b, result, first, bytes));
+  b.if(b.eqz(proven), () => delivered.set(b.compute(number, first, second, predicate)));
+  return delivered.get();
+};
+
 const instruction = (name: string): InstructionSpec => {
   const { size = sizeBySuffix(name), from = 'xmm', to = 'xmm' } = exceptions[name] ?? {};
   const number = computationNumber(name);
-  const hasPredicate = name.startsWith('cmp');
   return vectorSpec(name, either, (b) => {
     requireSse(b);
     // A conversion from memory touches no MMX register.
@@ -74,7 +94,7 @@ const instruction = (name: string): InstructionSpec => {
       enterMmxState(b);
       b.commit();
     }
-    const result = b.compute(number, first, second, hasPredicate ? b.immediate() : 0);
+    const result = resultOf(b, name, number, first, second);
     if (to === 'xmm') setReg(b, 16, result);
     else if (to === 'mmx') setReg(b, 8, result);
     else if (to === 'general') setGpr(b, b.lane32(result, 0));
