@@ -10,7 +10,7 @@ import { Processor } from '../../src/interpreter/processor.ts';
 import { createReferenceEngine } from '../../src/interpreter/reference-engine.ts';
 import { RAM_BASE } from '../../src/memory/layout.ts';
 import { PhysicalMemory } from '../../src/memory/physical.ts';
-import { cpuModels } from '../../src/x86/cpu-models.ts';
+import { type CpuModelName, cpuModels } from '../../src/x86/cpu-models.ts';
 import { hasErrorCode } from '../../src/x86/exceptions.ts';
 import { Fpu } from '../../src/x86/fpu.ts';
 import { CR4, EFER, Seg, SystemSegment } from '../../src/x86/registers.ts';
@@ -83,10 +83,10 @@ export class Harness {
   readonly #control: HarnessControl;
   readonly #before = new Uint8Array(ARENA.size);
 
-  static async create(engine: EngineName, decoder?: Decoder): Promise<Harness> {
-    return new Harness(engine, decoder ?? (await createDecoder()));
+  static async create(engine: EngineName, decoder?: Decoder, model: CpuModelName = 'pentium4'): Promise<Harness> {
+    return new Harness(engine, decoder ?? (await createDecoder()), model);
   }
-  private constructor(engine: EngineName, decoder: Decoder) {
+  private constructor(engine: EngineName, decoder: Decoder, model: CpuModelName) {
     this.#processor = new Processor({
       memory: this.#memory,
       decoder,
@@ -95,7 +95,7 @@ export class Harness {
       notBuilt: () => {},
     });
     this.#control = new HarnessControl(this.#processor, {
-      model: cpuModels.pentium4,
+      model: cpuModels[model],
       in: () => 0xffffffff,
       out: () => {},
       ticks: () => this.#processor.retired,
@@ -187,10 +187,10 @@ export class Harness {
   #loadRegisters(request: Tokens): void {
     const { state } = this.#processor;
     for (const [i, name] of REGISTERS.entries()) state.setGpr(i, hex(request, name, name === 'esp' ? 0x120000 : 0));
-    state.setSys(System.CR0, 0x80050033);
+    state.setSys(System.CR0, hex(request, 'cr0', 0x80050033));
     state.setSys(System.CR2, 0);
     state.setSys(System.CR3, POINTERS);
-    state.setSys(System.CR4, 0x600 | CR4.PAE);
+    state.setSys(System.CR4, hex(request, 'cr4', 0x600) | CR4.PAE);
     state.setSys(System.EFER, EFER.NXE);
     state.setSys(System.PDPTES, DIRECTORY | 1);
     state.setSys(System.PDPTES + (KERNEL.linear >>> 30) * ENTRY_SIZE, HIGH_DIRECTORY | 1);
