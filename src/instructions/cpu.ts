@@ -39,15 +39,20 @@ export interface Cpu {
   readonly instructionEip: number;
 
   /**
-   * Reads through a segment register with limit, type and paging checks at the current privilege.
+   * Reads through a segment register with limit, type, alignment and paging checks at the current privilege.
    * @param segment 0-5 @param offset unsigned 32-bit @returns zero-extended value
-   * @throws Fault #GP(0) or #SS(0), #PF
+   * @throws Fault #GP(0) or #SS(0), #AC, #PF
    */
   read(segment: number, offset: number, size: Size): number;
   /** The write that belongs to `read`. Nothing is written when it faults, also across pages. */
   write(segment: number, offset: number, size: Size, value: number): void;
   /** Checks that a write would succeed, without writing. @throws Fault as `write` */
   probeWrite(segment: number, offset: number, size: number): void;
+  /**
+   * What must come before an operand is accessed in parts: where alignment is checked it has to lie at a
+   * multiple of `boundary` bytes, a power of two. @throws Fault #GP(0) or #SS(0), #AC
+   */
+  requireAligned(segment: number, offset: number, size: number, boundary: number): void;
 
   /**
    * Reads linear memory with an explicit privilege: descriptor tables, TSS and gates use supervisor access

@@ -158,7 +158,7 @@ const body =
         );
       if (b.form.flat && b.form.address !== 'segmented' && addressSize === 4 && kind.destination) {
         const bytes = b.shl(chunk.get(), size >> 1);
-        b.if(b.eq(step, size), () =>
+        b.if(b.eqz(b.and(b.loadState(State.FLAGS), Flag.DF | Flag.AC)), () =>
           done.set(
             kind.source
               ? b.copyRun(b.reg(Gpr.EDI), b.reg(Gpr.ESI), bytes)

@@ -17,6 +17,7 @@ import {
 } from '../memory/layout.ts';
 import { SimdOp } from '../wasm/simd.ts';
 import { FunctionWriter, ModuleWriter, Op, ValType } from '../wasm/writer.ts';
+import { Flag } from '../x86/flags.ts';
 import { Seg } from '../x86/registers.ts';
 import {
   HISTORY_LENGTH,
@@ -90,6 +91,10 @@ const writeQuickStep = (w: FunctionWriter, tlbOffset: number, serve: (word: numb
   w.op(Op.i32Add);
   w.i32(PAGE_SIZE);
   w.op(Op.i32LeU, Op.i32And);
+  // Whether it may be unaligned then depends on more than AC, which is hardly ever set.
+  loadState(w, State.FLAGS);
+  w.i32(Flag.AC);
+  w.op(Op.i32And, Op.i32Eqz, Op.i32And);
   w.block(Op.if);
   serve(word);
   w.op(Op.end);

@@ -4,7 +4,7 @@ import type { Mmu } from '../memory/mmu.ts';
 import type { CpuModel } from '../x86/cpu-models.ts';
 import { Fault, Vector } from '../x86/exceptions.ts';
 import { Flag } from '../x86/flags.ts';
-import { Seg, type Size, SystemSegment } from '../x86/registers.ts';
+import { CR0, Seg, type Size, SystemSegment } from '../x86/registers.ts';
 import { type CpuState, SegmentField, State, System } from '../x86/state.ts';
 import type { Breakpoints } from './breakpoints.ts';
 
@@ -34,6 +34,20 @@ export interface StateHooks {
   /** An interrupt is pending and may be taken behind the current instruction. */
   leave(): void;
 }
+
+/** Whether misaligned accesses of programs fault (SDM vol. 3, section 6.15, #AC). */
+export const checksAlignment = (state: CpuState): boolean =>
+  (state.words[State.FLAGS >> 2]! & Flag.AC) !== 0 &&
+  state.cpl === 3 &&
+  (state.sys(System.CR0) & CR0.AM) !== 0;
+
+/** Where operands by their size in bytes must lie when alignment is checked; longer ones have no rule in common. */
+const NATURAL_BOUNDARY = new Map([
+  [2, 2],
+  [4, 4],
+  [8, 8],
+  [10, 8],
+]);
 
 export class CpuAccess implements Cpu {
   readonly state: CpuState;
@@ -73,14 +87,25 @@ export class CpuAccess implements Cpu {
     throw new Fault(words[State.FAULT_VECTOR >> 2]!, words[State.FAULT_ERROR >> 2]!);
   }
 
+  /** As #linear, then checks alignment. @param boundary a power of two */
+  #operand(segment: number, offset: number, size: number, write: boolean, boundary = size): number {
+    const linear = this.#linear(segment, offset, size, write);
+    if (linear & (boundary - 1) && checksAlignment(this.state)) throw new Fault(Vector.AC);
+    return linear;
+  }
+
   read(segment: number, offset: number, size: Size): number {
-    return this.#load(this.#linear(segment, offset, size, false), size, this.#user);
+    return this.#load(this.#operand(segment, offset, size, false), size, this.#user);
   }
   write(segment: number, offset: number, size: Size, value: number): void {
-    this.writeLinear(this.#linear(segment, offset, size, true), size, value, this.#user);
+    this.writeLinear(this.#operand(segment, offset, size, true), size, value, this.#user);
   }
   probeWrite(segment: number, offset: number, size: number): void {
-    this.probeLinearWrite(this.#linear(segment, offset, size, true), size, this.#user);
+    const linear = this.#operand(segment, offset, size, true, NATURAL_BOUNDARY.get(size) ?? 1);
+    this.probeLinearWrite(linear, size, this.#user);
+  }
+  requireAligned(segment: number, offset: number, size: number, boundary: number): void {
+    if (checksAlignment(this.state)) this.#operand(segment, offset, size, false, boundary);
   }
   readLinear(linear: number, size: Size, user: boolean): number {
     return this.#load(linear, size, user);

@@ -34,6 +34,7 @@ import {
   SystemBase,
 } from '../x86/state.ts';
 import { Breakpoints, EXECUTE_SINGLY } from './breakpoints.ts';
+import { checksAlignment } from './cpu-access.ts';
 import type { Engine, EngineHost } from './engine.ts';
 import { Exit } from './exits.ts';
 
@@ -144,23 +145,34 @@ export class Processor {
     });
     const { mmu } = this;
     this.engine = options.createEngine(memory, {
-      read: (linear, size) =>
-        breakpoints.data && breakpoints.defers(linear, size, false) ? 0 : mmu.slowRead(linear, size),
-      update: (linear, size) =>
-        breakpoints.data && breakpoints.defers(linear, size, true) ? 0 : mmu.slowUpdate(linear, size),
+      read: (linear, size) => (this.#refuses(linear, size, false) ? 0 : mmu.slowRead(linear, size)),
+      update: (linear, size) => (this.#refuses(linear, size, true) ? 0 : mmu.slowUpdate(linear, size)),
       write: (linear, size, value) =>
-        breakpoints.data && breakpoints.defers(linear, size, true) ? 0 : mmu.slowWrite(linear, size, value),
+        this.#refuses(linear, size, true) ? 0 : mmu.slowWrite(linear, size, value),
       commit: (linear, size) => {
         mmu.slowCommit(linear, size);
         return 0;
       },
       writeBounced: (linear, size) =>
-        breakpoints.data && breakpoints.defers(linear, size, true) ? 0 : mmu.slowWriteBounced(linear, size),
+        this.#refuses(linear, size, true) ? 0 : mmu.slowWriteBounced(linear, size),
       compute: (number) => this.#compute(number),
       floatingPointError: () => this.#floatingPointError(),
       callout: () => this.#callout(),
     });
     for (const mark of MARKS) this.#words[mark >> 2] = NEVER;
+  }
+
+  /**
+   * Whether an access of a slow path must not be made: it is misaligned where that faults, or a breakpoint
+   * defers it. 16 bytes are aligned by #GP, or need not be. The reason is left in State.FAULT_VECTOR.
+   */
+  #refuses(linear: number, size: number, write: boolean): boolean {
+    if ((linear & (size - 1)) !== 0 && size <= 8 && checksAlignment(this.state)) {
+      this.#words[State.FAULT_VECTOR >> 2] = Vector.AC;
+      this.#words[State.FAULT_ERROR >> 2] = 0;
+      return true;
+    }
+    return this.breakpoints.data && this.breakpoints.defers(linear, size, write);
   }
 
   set control(control: Control) {

@@ -82,7 +82,7 @@ export const popSegment = (cpu: Cpu, { reg: segment, size }: Operands): void => 
   const { state } = cpu;
   // POP SS: the width of the old stack decides which part of ESP moves.
   const width = stackWidth(cpu);
-  const selector = peek(cpu, 0, size) & 0xffff;
+  const selector = peek(cpu, 0, 2);
   loadSegment(cpu, segment, selector);
   state.setReg(Gpr.ESP, width, state.gpr(Gpr.ESP) + size);
   holdEvents(cpu, segment);

@@ -131,6 +131,11 @@ const fnstenv: Run = (cpu, operands) => {
   fpu.control |= FPU_EXCEPTIONS;
 };
 
+/**
+ * Registers in an image are accessed in parts of two bytes, which are aligned wherever the image may lie: only
+ * its environment counts where alignment is checked.
+ */
+const HALF_WORD = 2;
 /** Three words a register. */
 const registers = new Int32Array(24);
 
@@ -139,10 +144,11 @@ const frstor: Run = (cpu, operands) => {
   readFields(cpu, operands);
   const start = operands.offset + FIELDS * fieldSize(operands);
   for (let index = 0; index < 8; index++) {
-    for (let part = 0; part < 3; part++) {
-      const offset = (start + index * 10 + part * 4) >>> 0;
-      registers[index * 3 + part] = cpu.read(operands.segment, offset, part === 2 ? 2 : 4);
-    }
+    const half = (n: number): number =>
+      cpu.read(operands.segment, (start + index * 10 + n * HALF_WORD) >>> 0, HALF_WORD);
+    registers[index * 3] = half(0) | (half(1) << 16);
+    registers[index * 3 + 1] = half(2) | (half(3) << 16);
+    registers[index * 3 + 2] = half(4);
   }
   scatter(cpu, fpu);
   for (let index = 0; index < 8; index++) {
@@ -159,9 +165,9 @@ const fnsave: Run = (cpu, operands) => {
   writeFields(cpu, operands);
   for (let index = 0; index < 8; index++) {
     const at = fpu.registerWord(index);
-    for (let part = 0; part < 3; part++) {
-      const offset = (start + index * 10 + part * 4) >>> 0;
-      cpu.write(operands.segment, offset, part === 2 ? 2 : 4, fpu.words[at + part] >>> 0);
+    for (let n = 0; n < 5; n++) {
+      const half = (fpu.words[at + (n >> 1)] >>> (16 * (n & 1))) & 0xffff;
+      cpu.write(operands.segment, (start + index * 10 + n * HALF_WORD) >>> 0, HALF_WORD, half);
     }
   }
   fpu.initialize();

@@ -25,11 +25,13 @@ const Image = {
 } as const;
 const image = new Int32Array(WRITTEN_WORDS);
 
-/** @throws Fault #UD with CR0.EM, #NM with CR0.TS, #GP(0) when the area is not aligned to 16 bytes */
+/** @throws Fault #UD with CR0.EM, #NM with CR0.TS, #AC, #GP(0) when the area is not aligned to 16 bytes */
 const enter = (cpu: Cpu, operands: Operands): FpuState => {
   const cr0 = cpu.state.sys(System.CR0);
   if (cr0 & CR0.EM) throw new Fault(Vector.UD);
   if (cr0 & CR0.TS) throw new Fault(Vector.NM);
+  // Where alignment is checked, being off by less than four bytes is #AC (SDM vol. 2, FXSAVE).
+  cpu.requireAligned(operands.segment, operands.offset, IMAGE_SIZE, 4);
   const base = cpu.state.segment(operands.segment, SegmentField.BASE);
   if ((base + operands.offset) & 15) throw new Fault(Vector.GP);
   return fpuOf(cpu.state);

@@ -17,11 +17,13 @@ export const loadSingle: Load = (cpu, operands, x) =>
   fromSingle(x, cpu.read(operands.segment, operands.offset, 4) | 0);
 
 export const loadDouble: Load = (cpu, operands, x) => {
+  cpu.requireAligned(operands.segment, operands.offset, 8, 8);
   const low = cpu.read(operands.segment, operands.offset, 4) | 0;
   fromDouble(x, low, cpu.read(operands.segment, after(operands, 4), 4) | 0);
 };
 
 const readTenBytes = (cpu: Cpu, operands: Operands): TenBytes => {
+  cpu.requireAligned(operands.segment, operands.offset, 10, 8);
   stored.low = cpu.read(operands.segment, operands.offset, 4) | 0;
   stored.high = cpu.read(operands.segment, after(operands, 4), 4) | 0;
   stored.top = cpu.read(operands.segment, after(operands, 8), 2);
@@ -46,6 +48,7 @@ export const loadInteger32: Load = (cpu, operands, x) => {
 };
 
 export const loadInteger64: Load = (cpu, operands, x) => {
+  cpu.requireAligned(operands.segment, operands.offset, 8, 8);
   const low = cpu.read(operands.segment, operands.offset, 4) | 0;
   fromInteger(x, low, cpu.read(operands.segment, after(operands, 4), 4) | 0);
 };

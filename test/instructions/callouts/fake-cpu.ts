@@ -105,6 +105,7 @@ export class FakeCpu implements Cpu {
   probeWrite(segment: number, offset: number, size: number): void {
     this.linear(segment, offset, size, true);
   }
+  requireAligned(): void {}
   readLinear(linear: number, size: Size, user: boolean): number {
     this.page(linear, size, false, user);
     return this.load(linear, size);

@@ -66,6 +66,8 @@ export class FlatMachine {
     this.index(offset + size - 1);
   }
 
+  requireAligned(): void {}
+
   put(address: number, bytes: Uint8Array | readonly number[]): void {
     this.memory.set(bytes, address - MEMORY_BASE);
   }
