@@ -104,6 +104,8 @@ const body =
     const count = () => wrap(b.reg(Gpr.ECX));
     const setCount = (v: Value) => b.setReg(Gpr.ECX, v, addressSize);
     const minimum = (x: Value, y: Value) => b.select(b.ltU(x, y), x, y);
+    /** Elements of one execution: just one where instructions are executed singly. */
+    const oneIfSingle = (elements: Value) => b.select(b.loadState(State.SINGLE), 1, elements);
     /** Whole elements between an offset and the end of its page in the direction of travel, at least one. */
     const room = (register: number): Value => {
       const within = b.and(b.reg(register), PAGE - 1);
@@ -115,7 +117,7 @@ const body =
     };
     /** Flags are set behind the last comparison only: a fault leaves those from before (SDM vol. 2, REP). */
     const search = (compare: () => readonly [Value, Value]) => {
-      const left = b.variable(minimum(count(), b.constant(LONGEST_SEARCH)));
+      const left = b.variable(oneIfSingle(minimum(count(), b.constant(LONGEST_SEARCH))));
       const last = [b.variable(0), b.variable(0)] as const;
       const found = b.variable(0);
       b.while(
@@ -144,7 +146,7 @@ const body =
       const chunk = b.variable(count());
       if (kind.source) chunk.set(minimum(chunk.get(), room(Gpr.ESI)));
       if (kind.destination) chunk.set(minimum(chunk.get(), room(Gpr.EDI)));
-      chunk.set(b.select(b.loadState(State.SINGLE), 1, chunk.get()));
+      chunk.set(oneIfSingle(chunk.get()));
       const done = b.variable(0);
       const elementwise = () =>
         b.while(
