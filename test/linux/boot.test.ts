@@ -137,6 +137,7 @@ describe.skipIf(!present)('Linux', { timeout: TIMEOUT }, () => {
     expect(bt.console).toBe(native.console);
     expect(bt.statistics.instructions).toBe(native.statistics.instructions);
     expect(bt.statistics.guestMilliseconds).toBe(native.statistics.guestMilliseconds);
+    expect(bt.state).toEqual(native.state);
   });
 
   // PUSHF at ring 1 shows the IF the processor runs with, always set, and POPF drops the IF it is given. The kernel

@@ -5,6 +5,7 @@ import { formatStatistics } from '../../src/cli/statistics-text.ts';
 import { createDecoder } from '../../src/decoder/decoder.ts';
 import { Machine, type Outcome, type TechniqueName } from '../../src/machine/machine.ts';
 import type { Statistics } from '../../src/machine/statistics.ts';
+import { snapshot } from '../engines/snapshot.ts';
 import { type Exchange, ShellSession } from './shell-session.ts';
 
 const folder = new URL('../../.guests/debian/', import.meta.url);
@@ -21,6 +22,8 @@ export interface Run {
   readonly boot: string;
   readonly answers: ReadonlyMap<string, string>;
   readonly prompted: boolean;
+  /** Registers and a digest of memory, at the end. */
+  readonly state: Readonly<Record<string, string>>;
   /** Without host time. */
   readonly statistics: Omit<Statistics, 'hostMilliseconds'>;
 }
@@ -71,6 +74,7 @@ export const runLinux = async (
     boot: session.boot,
     answers: session.answers,
     prompted,
+    state: snapshot(machine),
     statistics,
   };
 };

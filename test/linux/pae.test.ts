@@ -43,5 +43,6 @@ describe.skipIf(!present('vmlinuz-pae', 'initrd.gz'))('Linux with PAE', { timeou
     const [native, bt] = [await boot('native'), await boot('bt')];
     expect(bt.console).toBe(native.console);
     expect(bt.statistics.instructions).toBe(native.statistics.instructions);
+    expect(bt.state).toEqual(native.state);
   });
 });
