@@ -112,3 +112,22 @@ describe('what a fast path claims is what the exact computation gives', () => {
     expect(proven).toBeGreaterThan(RUNS / 100);
   });
 });
+
+describe('the smallest normal number may have been tiny before it was rounded, and is not claimed', () => {
+  test.each([
+    ['mulss', [0x3f7fffff, 0], [0x00800000, 0]],
+    ['mulsd', [-1, 0x3fefffff], [0, 0x00100000]],
+    ['divss', [0x00ffffff, 0], [0x40000000, 0]],
+    ['cvtsd2ss', [0, 0], [0xe0000000, 0x380fffff]],
+  ] as const)('%s', (name, first, second) => {
+    memory.words.fill(0, SseScratch.FIRST >> 2, (SseScratch.SECOND >> 2) + 4);
+    memory.words.set(first, SseScratch.FIRST >> 2);
+    memory.words.set(second, SseScratch.SECOND >> 2);
+    memory.words[Fpu.MXCSR >> 2] = 0x1fa0;
+    const x = builder.loadAtPacked(SseScratch.FIRST, 16);
+    const y = builder.loadAtPacked(SseScratch.SECOND, 16);
+    expect(quickComputations[name]!(builder, x, y).proven).toBe(0);
+    computations.find((c) => c.name === name)!.run(unit);
+    expect(memory.words[Fpu.MXCSR >> 2]).toBe(0x1fb0);
+  });
+});
