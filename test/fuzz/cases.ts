@@ -7,7 +7,7 @@ export interface KnownCase {
 export const cases: readonly KnownCase[] = [
   {
     name: 'an instruction that crosses from RAM into a hole',
-    text: 'mode=p32 cpl=3 budget=36 fill=ebb9 at=3ffff efl=2216 code=b910000000',
+    text: 'mode=p32 cpl=3 budget=36 fill=ebb9 at=1ffff efl=2216 code=b910000000',
   },
   {
     name: 'an instruction that lies in a hole',

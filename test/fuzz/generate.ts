@@ -214,8 +214,8 @@ const makeHostile = (draft: Draft, random: Random): void => {
       0xa0000,
       0xb8000,
       0xffff0,
-      0x3f000,
-      0x3ffff,
+      0x1f000,
+      0x1ffff,
       0x1ff000,
       0xe0000000,
       0xf0000000,
@@ -246,7 +246,7 @@ const makeHostile = (draft: Draft, random: Random): void => {
       registers.esp = random.pick([0, 1, 2, 3, 5, 0xffffffff, 0xfffffffd, wild()]);
     },
     () => {
-      draft.at = random.pick([0x3fff0, 0x3ffff, 0x9fff8, 0xffffffff, 0xfffffff8, 0xfffff800]);
+      draft.at = random.pick([0x1fff0, 0x1ffff, 0x9fff8, 0xffffffff, 0xfffffff8, 0xfffff800]);
       if (isSmallCode(draft)) draft.at = Area.ARENA + random.pick([0xfff0, 0xffff]);
     },
     () => {

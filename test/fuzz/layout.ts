@@ -5,7 +5,7 @@
 import { hasErrorCode } from '../../src/x86/exceptions.ts';
 import type { Case } from './case.ts';
 
-export const SMALL_RAM = 0x40000;
+export const SMALL_RAM = 0x20000;
 export const WIDE_RAM = 0x200000;
 
 /** Physical addresses, and linear ones too: the first 4 MiB are mapped as they are. */
@@ -335,16 +335,18 @@ export const startsOf = (c: Case): number[] => {
 export const writeImage = (c: Case, ram: Uint8Array): void => {
   ram.set(standardImage(c));
   if (c.fill !== 0) ram.set(noiseOf(c.fill, Area.ARENA_END - Area.ARENA), Area.ARENA);
-  const code = c.code.flat().slice(0, MOST_CODE);
-  writeHandlers(ram, codeOffset(c), code.length);
   const starts = startsOf(c);
-  const view = new DataView(ram.buffer, ram.byteOffset, ram.length);
-  for (let offset = 0, i = 1; offset < code.length; offset++) {
+  const length = Math.min(starts.at(-1)!, MOST_CODE);
+  writeHandlers(ram, codeOffset(c), length);
+  for (let offset = 0, i = 1; offset < length; offset++) {
     while (starts[i]! <= offset) i++;
     // Behind the last instruction comes the first.
-    view.setUint16(Area.NEXT + 2 * offset, starts[i]! >= code.length ? 0 : starts[i]!, true);
+    const next = starts[i]! >= length ? 0 : starts[i]!;
+    ram[Area.NEXT + 2 * offset] = next & 0xff;
+    ram[Area.NEXT + 2 * offset + 1] = next >> 8;
   }
-  for (const [i, byte] of code.entries()) if (c.at + i < ram.length) ram[c.at + i] = byte;
+  let at = c.at;
+  for (const bytes of c.code) for (const byte of bytes) if (at < ram.length) ram[at++] = byte;
   for (const [address, bytes] of c.memory)
-    for (const [i, byte] of bytes.entries()) if (address + i < ram.length) ram[address + i] = byte;
+    for (let i = 0; i < bytes.length; i++) if (address + i < ram.length) ram[address + i] = bytes[i]!;
 };
