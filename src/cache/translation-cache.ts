@@ -233,9 +233,11 @@ export class TranslationCache {
     this.#mmu.unwatch(physical, Watch.CODE);
   }
 
-  /** Enters a block into the jump cache. */
+  /** Enters a block into the jump cache; one outside RAM cannot be found there. */
   publish(block: Block): void {
-    const address = biased(this.#memory.hostAddress(block.physical));
+    const host = this.#memory.hostAddress(block.physical);
+    if (host < 0) return;
+    const address = biased(host);
     const at = jumpCacheEntry(address) >> 2;
     const { words } = this.#memory;
     words[at + (JumpCacheField.ADDRESS >> 2)] = address;

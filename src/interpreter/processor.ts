@@ -539,7 +539,7 @@ export class Processor {
     const made = this.#translator.translate(place, keep);
     if (made === 'second-page') return Vector.PF;
     if (made === 'limit') return this.#generalProtection();
-    if (keep && this.memory.hostAddress(physical) >= 0) cache.publish(made);
+    if (keep) cache.publish(made);
     return made;
   }
   #generalProtection(): number {
