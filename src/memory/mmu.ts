@@ -216,12 +216,14 @@ export class Mmu {
       this.writePhysical(physical, 1, (value >>> (8 * i)) & 0xff);
     }
   }
-  /** Checks that `size` bytes could be written; sets `faulted`. */
+  /** Checks that `size` bytes, at most a page, could be written; sets `faulted`. */
   probeWrite(linear: number, size: number, user: boolean): void {
     this.faulted = false;
     if (this.translate(linear, true, user) < 0) this.#fault();
     else if ((linear & (PAGE_SIZE - 1)) + size > PAGE_SIZE) {
-      if (this.translate((linear + size - 1) >>> 0, true, user) < 0) this.#fault();
+      // What faults is the first byte of the second page.
+      const last = ((linear + size - 1) & -PAGE_SIZE) >>> 0;
+      if (this.translate(last, true, user) < 0) this.#fault();
     }
   }
   /** Writes guest-physical memory, telling those who watch the page. Must not cross a page. */

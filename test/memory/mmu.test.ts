@@ -43,8 +43,9 @@ describe('accesses across two pages', () => {
     expect(mmu.slowUpdate(SECOND - 2, 4)).toBe(0);
     expect(mmu.slowWrite(SECOND - 2, 4, -1)).toBe(0);
     expect(memory.read(A + 0xffe, 2)).toBe(0);
-    mmu.probeWrite(SECOND - 2, 4, false);
+    mmu.probeWrite(SECOND - 4, 108, false);
     expect(mmu.faulted).toBe(true);
+    expect([error(), cr2()]).toEqual([code, SECOND]);
   });
   test('name the first page when both fault', () => {
     const { mmu, cr2, error } = newMmu();
