@@ -13,6 +13,7 @@ const SYSTEM = {
   CR2: System.CR2,
   CR3: System.CR3,
   CR4: System.CR4,
+  EFER: System.EFER,
   GDTR_BASE: System.GDTR_BASE,
   GDTR_LIMIT: System.GDTR_LIMIT,
   IDTR_BASE: System.IDTR_BASE,
@@ -29,6 +30,7 @@ export const snapshot = (machine: Machine): Readonly<Record<string, string>> => 
   const state: Record<string, string> = { EIP: hexadecimal(cpu.eip), EFLAGS: hexadecimal(cpu.eflags) };
   for (const [i, name] of gprNames.entries()) state[name] = hexadecimal(cpu.gpr(i));
   for (const [name, field] of Object.entries(SYSTEM)) state[name] = hexadecimal(cpu.sys(field));
+  for (let i = 0; i < 8; i++) state[`PDPTES${i}`] = hexadecimal(cpu.sys(System.PDPTES + 4 * i));
   for (let i = 0; i < 8; i++) state[`DR${i}`] = hexadecimal(cpu.sys(System.DR + 4 * i));
   const segments = [
     ...segmentNames.entries(),
