@@ -4,7 +4,7 @@
  * runs, behind a CR3 load: nothing depends on what a TLB keeps.
  */
 import { writeElf } from '../../guests/elf.ts';
-import { Random } from './random-programs.ts';
+import { Random } from '../fuzz/random.ts';
 
 export const Layout = {
   ORIGIN: 0x100000,
