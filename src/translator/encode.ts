@@ -186,7 +186,8 @@ const choose = (i: Instruction, mode: number, treatment: Treatment): Selected | 
     const name = x87Handler(i.opcode, i.modrm);
     if (name === null || !(name in x87)) return undefined;
     const callout = selectCallout(name, false);
-    return name.startsWith('fisttp') ? { ...callout, feature: Feature.SSE3 } : callout;
+    const feature = x87Feature(name);
+    return feature === undefined ? callout : { ...callout, feature };
   }
   if (i.opcode === 0x9b) return selectCallout('fwait', false);
   const vector = vectorMeaningOf(i);
@@ -208,7 +209,14 @@ const choose = (i: Instruction, mode: number, treatment: Treatment): Selected | 
     rep: i.rep === 2 && !COMPARES.has(name) ? 1 : i.rep,
     addressSize: i.addressSize,
   });
-  return handler && { handler, callout: -1, endsBlock: handler.spec.endsBlock ?? false };
+  if (!handler) return undefined;
+  const selected = { handler, callout: -1, endsBlock: handler.spec.endsBlock ?? false };
+  return meaning.feature === undefined ? selected : { ...selected, feature: meaning.feature };
+};
+/** What an x87 instruction needs besides the FPU (SDM vol. 2, FCMOVcc, FCOMI, FISTTP). */
+const x87Feature = (name: string): Feature | undefined => {
+  if (name.startsWith('fisttp')) return Feature.SSE3;
+  return /^(fcmov|fu?comip?$)/.test(name) ? Feature.CMOV : undefined;
 };
 const chooseVector = (i: Instruction, meaning: VectorMeaning, mode: number): Selected | undefined => {
   const { name, feature } = meaning;

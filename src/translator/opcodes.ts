@@ -4,17 +4,24 @@
  */
 import type { Instruction } from '../decoder/instruction.ts';
 import type { CalloutName } from '../instructions/callouts/index.ts';
+import { Feature } from '../x86/cpu-models.ts';
 
 /** What executes an instruction: a handler of the builder, or a callout. */
 export type Meaning =
-  | { readonly handler: string; readonly condition?: number }
-  | { readonly callout: CalloutName };
+  | { readonly handler: string; readonly condition?: number; readonly feature?: Feature }
+  | { readonly callout: CalloutName; readonly feature?: Feature };
 
 type Entry = Meaning | ((i: Instruction) => Meaning | undefined);
 
 const handler = (name: string, condition?: number): Meaning =>
   condition === undefined ? { handler: name } : { handler: name, condition };
 const callout = (name: CalloutName): Meaning => ({ callout: name });
+/** An instruction that not every model has. Callouts look at the model by themselves. */
+const needing = (feature: Feature, name: string, condition = 0): Meaning => ({
+  handler: name,
+  condition,
+  feature,
+});
 
 const map = new Map<number, Entry>();
 const set = (opcodes: number | readonly number[], entry: Entry): void => {
@@ -52,7 +59,7 @@ set([0x6c, 0x6d], callout('ins'));
 set([0x6e, 0x6f], callout('outs'));
 for (const n of range(0, 16)) {
   set([0x70 + n, 0x0f80 + n], handler('j', n));
-  set(0x0f40 + n, handler('cmov', n));
+  set(0x0f40 + n, needing(Feature.CMOV, 'cmov', n));
   set(0x0f90 + n, handler('set', n));
 }
 set([0x84, 0x85, 0xa8, 0xa9], handler('test'));
@@ -197,7 +204,7 @@ set(0x0fbf, handler('movsx16'));
 set(0x0fbc, handler('bsf'));
 set(0x0fbd, handler('bsr'));
 set([0x0fc0, 0x0fc1], handler('xadd'));
-set(0x0fc7, group(null, handler('cmpxchg8b')));
+set(0x0fc7, group(null, needing(Feature.CX8, 'cmpxchg8b')));
 set(range(0x0fc8, 8), handler('bswap'));
 
 /** Opcodes that exist to raise #UD; every other opcode without a meaning is one that is not built. */

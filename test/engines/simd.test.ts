@@ -93,6 +93,10 @@ describe('what must be enabled', () => {
 describe('which instructions a model has', () => {
   const added = [
     ['pentium', '0ffcc1'],
+    ['pentium', '0fc70e'],
+    ['pentium2', '0f44c1'],
+    ['pentium2', 'dac1'],
+    ['pentium2', 'dbf1'],
     ['pentium2', '0fae06'],
     ['pentium3', '0f58c1'],
     ['pentium3', '0f70c101'],

@@ -38,7 +38,7 @@ const enter = (cpu: Cpu, operands: Operands): FpuState => {
 };
 
 const hasMxcsr = (cpu: Cpu): boolean => modelHas(cpu.model, Feature.SSE);
-const movesXmm = (cpu: Cpu): boolean => (cpu.state.sys(System.CR4) & CR4.OSFXSR) !== 0;
+const movesXmm = (cpu: Cpu): boolean => hasMxcsr(cpu) && (cpu.state.sys(System.CR4) & CR4.OSFXSR) !== 0;
 
 const fxsave: Run = (cpu, operands) => {
   const fpu = enter(cpu, operands);
