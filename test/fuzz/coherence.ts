@@ -60,9 +60,8 @@ export class CoherentTables {
     if ((this.#guest.sys(System.CR0) & CR0.PG) === 0) return;
     const top = this.#guest.sys(System.CR3) >>> 0;
     if (cr4 & CR4.PAE) {
-      const pointers = this.#add(top);
-      for (let i = 0; i < 4 && pointers; i++) {
-        const pointer = pointers[((top & 0xfe0) >>> 2) + i * 2]!;
+      for (let i = 0; i < 4; i++) {
+        const pointer = this.#guest.sys(System.PDPTES + i * 8);
         const directory = pointer & Entry.P ? this.#add(pointer) : undefined;
         if (directory) this.#addTables(directory, 2, true);
       }

@@ -1,5 +1,7 @@
 /** One processor, made once, on which any number of cases run: the engine, the technique and the cache are its own. */
 import type { Decoder } from '../../src/decoder/instruction.ts';
+import { installPdptes, readPdptes, usesPae } from '../../src/instructions/callouts/pdptes.ts';
+import type { Cpu } from '../../src/instructions/cpu.ts';
 import { BareControl } from '../../src/interpreter/bare-control.ts';
 import { createCoreEngine } from '../../src/interpreter/core-engine.ts';
 import type { Platform } from '../../src/interpreter/cpu-access.ts';
@@ -12,6 +14,7 @@ import { PhysicalMemory } from '../../src/memory/physical.ts';
 import { MONITOR_MEMORY, Monitor } from '../../src/monitor/monitor.ts';
 import { techniques } from '../../src/techniques/index.ts';
 import { cpuModels } from '../../src/x86/cpu-models.ts';
+import { Fault } from '../../src/x86/exceptions.ts';
 import { System } from '../../src/x86/state.ts';
 import type { Case } from './case.ts';
 import { CoherentTables } from './coherence.ts';
@@ -27,6 +30,17 @@ const MOST_DELIVERED = 400;
 const MOST_STALLS = 20;
 /** Calendar of the PC's clock, milliseconds since 1970. */
 const START = 1_700_000_000_000;
+
+/** Brings the PDPTE registers to where loading CR3 would have; reserved bits, which it would refuse, leave them zero. */
+const loadPdptes = (cpu: Cpu): void => {
+  const { state } = cpu;
+  if (!usesPae(state.sys(System.CR0), state.sys(System.CR4))) return;
+  try {
+    installPdptes(cpu, readPdptes(cpu, state.sys(System.CR3)));
+  } catch (thrown) {
+    if (!(thrown instanceof Fault)) throw thrown;
+  }
+};
 
 export class FuzzMachine {
   readonly variant: Variant;
@@ -128,9 +142,10 @@ export class FuzzMachine {
     }
     if (deliver) return true;
     const start = codeOffset(this.#case);
-    const next = this.#starts.find((offset) => offset > eip - start);
-    if (next === undefined || eip < start) this.#end('outside');
-    else guestState.eip = start + next;
+    const length = this.#starts.at(-1)!;
+    const next = this.#starts.find((offset) => offset > eip - start) ?? length;
+    if (eip < start || eip >= start + length) this.#end('outside');
+    else guestState.eip = next < length ? start + next : start;
     return false;
   }
 
@@ -198,6 +213,7 @@ export class FuzzMachine {
     this.#powerOn(c);
     control.cpu(true).setTimestamp(0n);
     this.#setA20(c.a20);
+    loadPdptes(control.cpu(true));
     control.entered();
     processor.breakpoints.update(control.guestState);
     if (c.coherent) this.#tables.start();

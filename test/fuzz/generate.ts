@@ -1,7 +1,7 @@
 /** Random cases: a mode, a state around it that is mostly plausible, and a program. */
 import type { Decoder } from '../../src/decoder/instruction.ts';
 import { Flag } from '../../src/x86/flags.ts';
-import { CR0, CR4 } from '../../src/x86/registers.ts';
+import { CR0, CR4, EFER } from '../../src/x86/registers.ts';
 import { type Case, CODE, defaultCase, type ModeName, modes, type PagingName } from './case.ts';
 import { idioms } from './grammar.ts';
 import { Area, codeOffset, isSmallCode, MOST_CODE, Selector, segmentOf, selectors } from './layout.ts';
@@ -110,6 +110,7 @@ const chooseRegisters = (draft: Draft, random: Random): void => {
       if (random.chance(30)) cr4 ^= bit;
     registers.cr4 = cr4;
   }
+  if (draft.paging === 'pae' && random.chance(50)) registers.efer = EFER.NXE;
   if (random.chance(20)) {
     registers.sysentercs = random.pick([8, 8, 0, 0x48]);
     registers.sysenteresp = Area.STACK0;

@@ -17,6 +17,7 @@ const systemSetters = [
   ['gdtlimit', System.GDTR_LIMIT],
   ['idt', System.IDTR_BASE],
   ['idtlimit', System.IDTR_LIMIT],
+  ['efer', System.EFER],
   ['sysentercs', System.SYSENTER_CS],
   ['sysenteresp', System.SYSENTER_ESP],
   ['sysentereip', System.SYSENTER_EIP],

@@ -17,7 +17,7 @@ export interface Remains {
   readonly ram: Uint8Array;
 }
 
-const SYSTEM_WORDS = (System.SEGMENTS + 8 * 32) / 4;
+const SYSTEM_WORDS = (System.EFER + 4) / 4;
 const FPU_WORDS = (FPU_STATE.end - FPU_STATE.start) / 4;
 const EIP = 8;
 const EFLAGS = 9;
@@ -59,6 +59,7 @@ const wordName = (index: number): string => {
   if (index >= TYPES) return `memory types+${((index - TYPES) * 4).toString(16)}`;
   const at = (index - SYSTEM) * 4;
   if (at < System.SEGMENTS) return systemNames.get(at)?.toLowerCase() ?? `system+${at.toString(16)}`;
+  if (at >= System.PDPTES) return at < System.EFER ? `pdptes+${(at - System.PDPTES).toString(16)}` : 'efer';
   const field = fieldNames.get((at - System.SEGMENTS) % 32)?.toLowerCase();
   return `${segments[(at - System.SEGMENTS) >> 5]}.${field}`;
 };
