@@ -129,7 +129,7 @@ export class ShadowPaging {
     const { memory, tlb } = this.#mmu;
     if ((linear & (PAGE_SIZE - 1)) > PAGE_SIZE - 4) return -1;
     const word = tlb.word(linear, TLB_READ_OFFSET, false);
-    if (word !== 0) return memory.view.getUint32((word + linear + POINTER_BIAS) | 0, true);
+    if (word !== 0) return memory.view.getUint32((word + linear + POINTER_BIAS) >>> 0, true);
     const tables = { read: this.#guestTables.read, write: () => {} };
     if (walk(tables, guest, linear, 0, this.#translation) >= 0) return -1;
     return this.#guestTables.read(this.#translation.physical, 4);

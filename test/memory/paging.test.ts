@@ -132,3 +132,29 @@ test('tables in a hole read as all ones, and their accessed bits are lost', () =
   expect(read(true, { ...pagingMode(), cr3: 0xe0000000 | 0 })).toBe(-1);
   expect(out.physical).toBe(0xfffff123);
 });
+
+describe('tables in strange places', () => {
+  test('a directory that is its own table: A and D are set where they are read', () => {
+    const at = DIRECTORY + 1023 * 4;
+    memory.write(at, 4, DIRECTORY | USER);
+    expect(walk(memory, pagingMode(), 0xffffffff, 0, out)).toBe(-1);
+    expect(out.physical).toBe(DIRECTORY + 0xfff);
+    expect(memory.read(at, 4)).toBe(DIRECTORY | USER | Entry.A);
+    expect(walk(memory, pagingMode(), 0xfffff000, W, out)).toBe(-1);
+    expect(memory.read(at, 4)).toBe(DIRECTORY | USER | Entry.A | Entry.D);
+  });
+  test('in ROM bits are never set, and translate all the same', () => {
+    memory.load(0xf0000 + ((LINEAR >>> 12) & 1023) * 4, Uint8Array.of(0x07, 0x50, 0x20, 0));
+    memory.write(DIRECTORY + (LINEAR >>> 22) * 4, 4, 0xf0000 | USER);
+    expect(write(true)).toBe(-1);
+    expect(out).toMatchObject({ physical: PAGE + 0x123, writable: true });
+    expect(memory.read(0xf0000 + ((LINEAR >>> 12) & 1023) * 4, 4)).toBe(PAGE | USER);
+  });
+  test('in a hole every bit is set', () => {
+    memory.write(DIRECTORY + (LINEAR >>> 22) * 4, 4, 0xa0000 | USER);
+    expect(write(true)).toBe(-1);
+    expect(out).toMatchObject({ physical: 0xfffff123, user: true, writable: true });
+    const none = { ...pagingMode(0, CR4.PSE), cr3: 0xfffff000 };
+    expect(read(false, none)).toBe(P | RSVD);
+  });
+});
