@@ -196,6 +196,23 @@ const kernels: readonly GuestEntry[] = [
       ],
     },
   ),
+  entry(
+    'simd',
+    'MMX and SSE: enabling, lazy switching, #XM, FERR#',
+    same('CR0.EM, TS and NE and CR4.OSFXSR and OSXMMEXCPT are the guest’s'),
+    {
+      tcgFails: [
+        'MMX with EM and TS',
+        'division by zero, unmasked',
+        'EIP of #XM',
+        'the destination is as it was',
+        'without OSXMMEXCPT',
+        'reserved bit of MXCSR',
+        'pending x87 error',
+        'FERR# is IRQ 13',
+      ],
+    },
+  ),
   entry('timer', 'PIT, PIC, RTC and UART interrupts, HLT', same('CLI, STI, HLT, IN and OUT all trap'), {
     timeoutSeconds: 60,
   }),
