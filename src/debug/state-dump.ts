@@ -6,7 +6,7 @@ import type { PhysicalMemory } from '../memory/physical.ts';
 import { Attribute } from '../x86/descriptors.ts';
 import { PageFault } from '../x86/exceptions.ts';
 import { Flag, IOPL_SHIFT } from '../x86/flags.ts';
-import { Gpr, gprNames, Seg, SystemSegment, segmentNames } from '../x86/registers.ts';
+import { CR4, Gpr, gprNames, Seg, SystemSegment, segmentNames } from '../x86/registers.ts';
 import { type CpuState, SegmentField, System } from '../x86/state.ts';
 
 /** Hexadecimal digits as in a dump. */
@@ -50,6 +50,16 @@ const formatSegment = (state: CpuState, name: string, segment: number): string =
 const registerLine = (state: CpuState, registers: readonly Gpr[]): string =>
   registers.map((r) => `${gprNames[r].toUpperCase()} ${hex(state.gpr(r))}`).join('  ');
 
+/** The PDPTE registers, where PAE paging uses them. */
+const pointerLine = (state: CpuState): string[] => {
+  if ((state.sys(System.CR4) & CR4.PAE) === 0) return [];
+  const pointer = (i: number) => {
+    const at = System.PDPTES + i * 8;
+    return `PDPTE${i} ${hex(state.sys(at + 4), 1)}:${hex(state.sys(at))}`;
+  };
+  return [[0, 1, 2, 3].map(pointer).join('  ')];
+};
+
 /** Registers, flags, segments (selector, base, limit, attributes), tables and control registers. */
 export const formatState = (state: CpuState): string[] => {
   const system = (name: string, offset: number) => `${name} ${hex(state.sys(offset))}`;
@@ -69,7 +79,9 @@ export const formatState = (state: CpuState): string[] => {
       system('CR2', System.CR2),
       system('CR3', System.CR3),
       system('CR4', System.CR4),
+      system('EFER', System.EFER),
     ].join('  '),
+    ...pointerLine(state),
     [system('DR6', System.DR + 24), system('DR7', System.DR + 28)].join('  '),
   ];
 };

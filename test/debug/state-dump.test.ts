@@ -27,6 +27,18 @@ test('registers, flags, segments and tables', () => {
   expect(lines).toContain('FS   0000 00000000 00000000 00000000  unusable');
 });
 
+test('the PDPTE registers with PAE paging', () => {
+  const pae = new CpuState(memory.memory.buffer, SystemBase.VIRTUAL);
+  expect(formatState(pae).join('\n')).not.toContain('PDPTE');
+  pae.setSys(System.CR4, 0x20);
+  pae.setSys(System.EFER, 0x800);
+  pae.setSys(System.PDPTES + 8, 0x12345001);
+  pae.setSys(System.PDPTES + 12, 0xf);
+  const lines = formatState(pae);
+  expect(lines).toContain('PDPTE0 0:00000000  PDPTE1 f:12345001  PDPTE2 0:00000000  PDPTE3 0:00000000');
+  expect(lines.join('\n')).toContain('CR4 00000020  EFER 00000800');
+});
+
 test('code, up to where it is mapped, without touching the tables', () => {
   // One page of user code at 1000h, through a directory at 10000h and a table at 11000h.
   memory.write(0x10000, 4, 0x11007);
