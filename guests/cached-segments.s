@@ -55,6 +55,12 @@ rewrite_spare:
     spare AT_NEW, DATA_3
     ret
 
+rewrite_and_read:
+    spare AT_NEW, DATA_3
+    mov %fs:0, %eax
+    mov %eax, frame_ecx(%ebp)
+    ret
+
 rewritten_entries:
     spare AT_OLD, DATA_0
     load_fs SPARE_SELECTOR
@@ -134,6 +140,26 @@ rings_and_hidden_parts:
 1:  check "ring 3 keeps its base over an interrupt", result_ebx, $0x11111111
     check "and its selector", result_ecx, $SPARE_SELECTOR + 3
     check "until it loads again", result_edx, $0x22222222
+
+    # The kernel uses what ring 3 has loaded, whatever became of the entry.
+    spare AT_OLD, DATA_3
+    handle REWRITE, rewrite_and_read
+    at_ring 3, 1f
+    load_fs SPARE_SELECTOR + 3
+    int $REWRITE
+    int $DONE
+1:  check "segment of ring 3 used in the kernel", result_ecx, $0x11111111
+    handle REWRITE, rewrite_spare
+
+    # Conforming code of ring 0 runs in ring 3, and interrupts return to it there.
+    at_ring 3, 1f
+    far_jump CONFORMING_CODE, 2f
+2:  mov %cs, %ebx
+    int $REWRITE
+    mov %cs, %ecx
+    int $DONE
+1:  check "CS in conforming code, in ring 3", result_ebx, $CONFORMING_CODE + 3
+    check "after an interrupt there", result_ecx, $CONFORMING_CODE + 3
 
     # DS is popped by the interrupt's own code, and so loaded again.
     spare AT_OLD, DATA_3

@@ -9,6 +9,12 @@
 .set HIGH, 0x180000
 .set STACK, 0x3000
 
+.macro far_jump selector, offset
+    .byte 0xea
+    .long \offset
+    .word \selector
+.endm
+
 main:
     call real_initialize
     movl $0x11111111, OLD
@@ -76,6 +82,29 @@ main:
     check "pushed on a 32-bit stack in real mode", STACK + 0x50000 + OLD - 4, $0x66666666
     check "and in protected mode", STACK + 0x50000 + OLD - 8, $0x77777777
     check "SS of real mode in protected mode", RESULTS, $OLD >> 4
+
+    # CS with a base that is not that of its selector.
+    movl $0x0000ffff, gdt_spare     # 4 GiB of code from 64 KiB on
+    movl $0x00cf9b01, gdt_spare + 4
+    far_jump SPARE_SELECTOR, based - 0x10000
+based:
+    mov %cr0, %eax
+    and $0xfffffffe, %eax
+    mov %eax, %cr0
+    mov %cs, %ebx
+    xor %ecx, %ecx
+    call count_here
+    mov %cr0, %eax
+    or $1, %eax
+    mov %eax, %cr0
+    call count_here
+    far_jump KERNEL_CODE, flat
+count_here:
+    inc %ecx
+    ret
+flat:
+    check "CS of protected mode in real mode", %ebx, $SPARE_SELECTOR
+    check "code at its base", %ecx, $2
 
     call_real stale
     check "DS of real mode in protected mode", RESULTS, $0x11111111
