@@ -7,16 +7,20 @@ import { parseArgs } from 'node:util';
 import { LoadError } from '../../src/loader/image.ts';
 import { buildInitramfs, COMMAND_LINE, MEMORY } from './initramfs.ts';
 import { FetchError, hasPackageClient, type Outcome, PackageClient, type System } from './packages.ts';
+import { buildUserland } from './userland.ts';
 import { unpacked, type Wanted, wanted } from './wanted.ts';
 
 /** Where the guest's files go unless told otherwise, from the repository's root. */
 export const DEFAULT_FOLDER = '.guests/debian';
 
-const USAGE = `Usage: npm run guest:debian -- [--force] [--output <folder>]
+const USAGE = `Usage: npm run guest:debian -- [--force] [--output <folder>] [--userland [--workloads <folder>]]
 
 Fetches Debian's kernel for i686 and a static BusyBox, and builds an initial file system for them; and fetches
 other kernels: the one with PAE, memtest86+, GNU Mach and iPXE.
-Files that are there already are kept; --force fetches them again.`;
+Files that are there already are kept; --force fetches them again.
+
+--userland also builds a larger initial file system of benchmarks, from the folder of the workloads, which
+RINGDOWN_WORKLOADS can name as well.`;
 
 /** What is known of a file's origin; a file that the user supplied has no package. */
 interface Origin {
@@ -178,11 +182,18 @@ export const main = async (args: readonly string[], system: System = hostSystem)
       options: {
         force: { type: 'boolean', default: false },
         output: { type: 'string', default: DEFAULT_FOLDER },
+        userland: { type: 'boolean', default: false },
+        workloads: { type: 'string' },
         help: { type: 'boolean', default: false },
       },
     });
-    if (values.help) system.report(USAGE);
-    else await makeGuest(values.output, values.force, system);
+    if (values.help) {
+      system.report(USAGE);
+      return 0;
+    }
+    await makeGuest(values.output, values.force, system);
+    const workloads = values.workloads ?? process.env.RINGDOWN_WORKLOADS;
+    if (values.userland) await buildUserland(values.output, workloads, system);
     return 0;
   } catch (error) {
     if (!(error instanceof Error)) throw error;

@@ -155,5 +155,6 @@ export class PackageClient {
 const isIncomplete = ({ status, stderr }: Outcome): boolean =>
   status !== 0 || stderr.includes('Some index files failed to download');
 
-const lastLine = ({ stdout, stderr, status }: Outcome): string =>
+/** What a command said last. */
+export const lastLine = ({ stdout, stderr, status }: Outcome): string =>
   (stderr.trim() || stdout.trim()).split('\n').at(-1) || `exit status ${status}`;
