@@ -92,6 +92,7 @@ export const buildBundles = async (dist) => {
         'fuzz-worker': `${root}test/fuzz/worker.ts`,
         'guest-debian': `${root}guests/debian/cli.ts`,
         'bench-boot': `${root}bench/boot.ts`,
+        'bench-cpu': `${root}bench/cpu.ts`,
       },
       platform: 'node',
       splitting: true,

@@ -1,4 +1,5 @@
 /** What the boot benchmark found, in figures and as text. */
+import { median, show, table } from './figures.ts';
 
 export interface Sample {
   readonly milliseconds: number;
@@ -33,14 +34,6 @@ export interface Report {
   readonly results: readonly Result[];
 }
 
-/** Middle value, or the mean of the two in the middle; null of nothing. */
-export const median = (values: readonly number[]): number | null => {
-  if (values.length === 0) return null;
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-};
-
 const time = (samples: readonly Sample[]): number | null => median(samples.map((s) => s.milliseconds));
 const processorTime = (samples: readonly Sample[]): number | null =>
   median(samples.map((s) => s.processorTime).filter((t) => t !== null));
@@ -51,7 +44,6 @@ const memory = (samples: readonly Sample[]): number | null => {
 const MIB = 2 ** 20;
 const seconds = (milliseconds: number | null): number | null =>
   milliseconds === null ? null : milliseconds / 1000;
-const show = (value: number | null, digits: number): string => (value === null ? '-' : value.toFixed(digits));
 
 /** The medians and ratios, for the file. */
 export const summary = (report: Report) =>
@@ -73,18 +65,6 @@ export const summary = (report: Report) =>
       ),
     };
   });
-
-const table = (rows: readonly (readonly string[])[]): string => {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
-};
 
 const results = (report: Report): string =>
   table([

@@ -1,11 +1,12 @@
 /** `npm run bench:boot`: the Linux boot, ours and the peers', in one run on the same files. */
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, loadavg, tmpdir } from 'node:os';
+import { loadavg, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { COMMAND_LINE, MEMORY, PROMPT } from '../guests/debian/initramfs.ts';
 import { type Report, type Result, reportText, type Sample, summary } from './boot-report.ts';
 import { measureUntil } from './child.ts';
+import { chosen, count, hostName, names, note, releaseOf } from './common.ts';
 import { type Boot, type Contestant, contestants, V86_ARGUMENT } from './contestants.ts';
 import { FIRST_OUTPUT, firstOutputGuest } from './first-output-guest.ts';
 import { runV86 } from './v86.ts';
@@ -20,16 +21,6 @@ interface Options {
   readonly firmware: string;
   readonly output: string;
 }
-
-const count = (text: string): number => {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('not a positive whole number.');
-  return value;
-};
-const names = (text: string, before: readonly string[] = []): readonly string[] => [
-  ...before,
-  ...text.split(','),
-];
 
 const optionsOf = (argv: readonly string[]): Options =>
   new Command('bench:boot')
@@ -48,10 +39,6 @@ const optionsOf = (argv: readonly string[]): Options =>
     .parse(argv)
     .opts<Options>();
 
-/** Whether a name, or the beginning of several, means this contestant. */
-const isAsked = (name: string, asked: string, all: readonly Contestant[]): boolean =>
-  all.some((c) => c.name === asked) ? name === asked : name.startsWith(asked);
-
 /** A contestant with what has been measured of it so far. */
 interface Entry {
   readonly contestant: Contestant;
@@ -59,8 +46,6 @@ interface Entry {
   readonly starts: Sample[];
   problem: string | null;
 }
-
-const note = (text: string): void => void process.stderr.write(`${text}\n`);
 
 /** One start and one boot of each, so that what else the host does hits all alike. */
 const playRound = async (
@@ -93,12 +78,6 @@ const playRound = async (
   }
 };
 
-/** The release in a kernel's boot header. Linux boot protocol: kernel_version, at 0x20e, less 0x200. */
-const releaseOf = (kernel: Buffer): string => {
-  const at = kernel.readUInt16LE(0x20e) + 0x200;
-  return `Linux ${kernel.toString('latin1', at, kernel.indexOf(0, at)).split(' ')[0]}`;
-};
-
 const main = async (argv: readonly string[]): Promise<number> => {
   const options = optionsOf(argv);
   const linux: Boot = {
@@ -117,14 +96,14 @@ const main = async (argv: readonly string[]): Promise<number> => {
     script: process.argv[1]!,
     firmware: resolve(options.firmware),
   });
-  const unknown = options.only?.find((asked) => !all.some((c) => isAsked(c.name, asked, all)));
-  if (unknown !== undefined) {
-    note(`bench:boot: --only ${unknown}: none of ${all.map((c) => c.name).join(', ')}`);
+  const selected = chosen(all, options.only);
+  if ('unknown' in selected) {
+    note(`bench:boot: --only ${selected.unknown}: none of ${all.map((c) => c.name).join(', ')}`);
     return 2;
   }
-  const entries = all
-    .filter((c) => options.only?.some((asked) => isAsked(c.name, asked, all)) ?? true)
-    .map((contestant): Entry => ({ contestant, boots: [], starts: [], problem: contestant.absent }));
+  const entries = selected.map(
+    (contestant): Entry => ({ contestant, boots: [], starts: [], problem: contestant.absent }),
+  );
 
   const folder = mkdtempSync(join(tmpdir(), 'ringdown-bench-'));
   const loadBefore = loadavg()[0]!;
@@ -140,7 +119,7 @@ const main = async (argv: readonly string[]): Promise<number> => {
 
   const report: Report = {
     date: new Date().toISOString(),
-    host: `${cpus().length} x ${cpus()[0]?.model.trim() ?? 'unknown processor'}`,
+    host: hostName(),
     node: process.version,
     load: [loadBefore, loadavg()[0]!],
     kernel: releaseOf(readFileSync(linux.kernel)),

@@ -63,8 +63,14 @@ const complaint = (text: string): string => /^.*\b\w*[Ee]rror\b.*$/m.exec(text)?
 /**
  * Runs a command until its standard output contains `text`, then kills it. Its standard input stays open.
  * @param timeout milliseconds after which it has failed
+ * @param onOutput is told all output, and when it came, in milliseconds from just before the process was made
  */
-export const measureUntil = (command: Command, text: string, timeout: number): Promise<Measurement> =>
+export const measureUntil = (
+  command: Command,
+  text: string,
+  timeout: number,
+  onOutput: (chunk: string, milliseconds: number) => void = () => {},
+): Promise<Measurement> =>
   new Promise((resolve) => {
     let output = '';
     let errors = '';
@@ -80,13 +86,15 @@ export const measureUntil = (command: Command, text: string, timeout: number): P
     };
     const fail = (reason: string): void => end({ kind: 'failed', reason });
     const timer = setTimeout(
-      () => fail(`no prompt after ${timeout / 1000} s; last line: ${lastLine(output)}`),
+      () => fail(`not done after ${timeout / 1000} s; last line: ${lastLine(output)}`),
       timeout,
     );
     child.stdin.on('error', () => {});
     child.stdout.on('data', (chunk: Buffer) => {
       const milliseconds = performance.now() - started;
-      output += chunk.toString('latin1');
+      const piece = chunk.toString('latin1');
+      onOutput(piece, milliseconds);
+      output += piece;
       if (output.includes(text)) {
         const pid = child.pid!;
         end({
