@@ -31,6 +31,8 @@ export const present = (...names: readonly string[]): boolean => {
 export interface KernelRun extends Omit<MachineOptions, 'onSerial'> {
   readonly file: string;
   readonly append?: string;
+  /** Initial RAM disk. */
+  readonly initrd?: string;
   /** Told every byte of the console; `true` ends the run. */
   onConsole?(byte: number): boolean;
   /** Ends the run when the console ends with it. */
@@ -52,6 +54,7 @@ export interface KernelResult {
 export const runKernel = async ({
   file,
   append,
+  initrd,
   onConsole,
   until,
   limit,
@@ -72,7 +75,12 @@ export const runKernel = async ({
     },
     onWarning: (message) => warnings.push(message),
   });
-  machine.load({ name: file, kernel: debianFile(file), ...(append !== undefined && { append }) });
+  machine.load({
+    name: file,
+    kernel: debianFile(file),
+    ...(append !== undefined && { append }),
+    ...(initrd !== undefined && { modules: [{ name: initrd, bytes: debianFile(initrd), commandLine: '' }] }),
+  });
   const guard = setInterval(() => {
     if (machine.processor.retired >= limit) machine.stop();
   }, 50);

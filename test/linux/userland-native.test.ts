@@ -1,0 +1,3 @@
+import { itRunsTheUserland } from './userland-run.ts';
+
+itRunsTheUserland('native');
