@@ -168,6 +168,16 @@ const kernels: readonly GuestEntry[] = [
     reason: 'in real mode nothing traps and no segment can be shadowed',
   }),
   entry(
+    'tasks',
+    'hardware task switches of all kinds and sizes, and everything that can be wrong with them',
+    {
+      failing: [],
+      hangs: true,
+      reason:
+        'STR and SLDT show the monitor’s task; IRET with NT looks for its caller in the monitor’s TSS, and faults',
+    },
+  ),
+  entry(
     'virtual-8086',
     'virtual-8086 mode and ring 3 with virtual interrupts (VME, PVI), a line for each instruction and IOPL',
     {

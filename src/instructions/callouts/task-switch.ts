@@ -184,26 +184,34 @@ const qualifySegments = (cpu: Cpu, task: TaskState, ext: number): void => {
   const cpl = codeSelector & 3;
 
   const ldtPresent = loadLocalTable(cpu, task.ldt, ext);
-
-  const found = lookUp(cpu, codeSelector);
-  if (found !== null && isCode(found.high)) {
-    const dpl = descriptorDpl(found.high);
-    if (isConformingCode(found.high) ? dpl > cpl : dpl !== cpl) throw refusal(Vector.TS, codeSelector);
-  }
+  const code = lookUp(cpu, codeSelector);
   const stack = lookUp(cpu, stackSelector);
-  if (stack === null || !isWritableData(stack.high)) throw refusal(Vector.TS, stackSelector);
+  const stackIsWritable = stack !== null && isWritableData(stack.high);
+  // A good stack comes first, so that the faults of all other segments can use it.
+  if (
+    stackIsWritable &&
+    isPresent(stack) &&
+    descriptorDpl(stack.high) === cpl &&
+    (stackSelector & 3) === cpl
+  ) {
+    markAccessed(cpu, stackSelector, stack);
+    installSegment(cpu, Seg.SS, stackSelector, stack);
+    state.cpl = cpl;
+  }
+
+  if (code !== null && isCode(code.high)) {
+    const dpl = descriptorDpl(code.high);
+    if (isConformingCode(code.high) ? dpl > cpl : dpl !== cpl) throw refusal(Vector.TS, codeSelector);
+  }
+  if (!stackIsWritable) throw refusal(Vector.TS, stackSelector);
   if (!isPresent(stack)) throw refusal(Vector.SS, stackSelector);
   if (descriptorDpl(stack.high) !== cpl) throw refusal(Vector.TS, stackSelector);
   if (!ldtPresent) throw refusal(Vector.TS, task.ldt);
-  if (found === null || !isCode(found.high)) throw refusal(Vector.TS, codeSelector);
-  if (!isPresent(found)) throw refusal(Vector.NP, codeSelector);
+  if (code === null || !isCode(code.high)) throw refusal(Vector.TS, codeSelector);
+  if (!isPresent(code)) throw refusal(Vector.NP, codeSelector);
   if ((stackSelector & 3) !== cpl) throw refusal(Vector.TS, stackSelector);
-
-  markAccessed(cpu, stackSelector, stack);
-  installSegment(cpu, Seg.SS, stackSelector, stack);
-  state.cpl = cpl;
-  markAccessed(cpu, codeSelector, found);
-  installSegment(cpu, Seg.CS, codeSelector, found);
+  markAccessed(cpu, codeSelector, code);
+  installSegment(cpu, Seg.CS, codeSelector, code);
 
   for (const segment of [Seg.DS, Seg.ES, Seg.FS, Seg.GS]) {
     const selector = task.selectors[segment]!;
@@ -269,7 +277,7 @@ const enterTask = (cpu: Cpu, task: TaskState, format: TssFormat, ext: number, er
  * @param selector of the new TSS, with @param descriptor present and, but for a return, available
  * @param image EFLAGS to save @param ext EXT bit of error codes
  * @param error the exception's error code, pushed on the new stack; null without one
- * @throws Fault #TS(selector), #PF before anything changed; LateFault once the new task is the current one
+ * @throws Fault #TS with the selector of either TSS, #PF before anything changed; LateFault once the new task is the current one
  */
 export const switchTask = (
   cpu: Cpu,
@@ -289,9 +297,8 @@ export const switchTask = (
   const oldFormat = formatOf(state.segment(SystemSegment.TR, SegmentField.ATTRIBUTES));
   const oldBase = state.segment(SystemSegment.TR, SegmentField.BASE);
   const oldLimit = state.segment(SystemSegment.TR, SegmentField.LIMIT) >>> 0;
-  if (limit < format.newLimit || oldLimit < oldFormat.oldLimit) {
-    throw new Fault(Vector.TS, selectorError(selector, ext));
-  }
+  if (limit < format.newLimit) throw new Fault(Vector.TS, selectorError(selector, ext));
+  if (oldLimit < oldFormat.oldLimit) throw new Fault(Vector.TS, selectorError(oldSelector, ext));
 
   // Nothing may fault between the first write and the new task.
   const saved = oldFormat.selectors + oldFormat.selectorCount * oldFormat.size - oldFormat.eip;
