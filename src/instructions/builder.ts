@@ -112,6 +112,7 @@ export abstract class Builder {
   abstract widen(a: Input, signed: boolean): Wide;
   abstract narrow(a: Wide): Value;
   abstract select(condition: Value, a: Input, b: Input): Value;
+  abstract wideSelect(condition: Value, a: Wide, b: Wide): Wide;
   abstract variable(initial: Input): Variable;
   abstract if(condition: Value, then: () => void, otherwise?: () => void): void;
   abstract while(condition: () => Value, body: () => void): void;
@@ -125,6 +126,8 @@ export abstract class Builder {
   /** State at an address computed from the record, such as a register operand. */
   abstract loadAt(address: Value, size: Size): Value;
   abstract storeAt(address: Value, value: Input, size: Size): void;
+  abstract loadAtWide(address: Value): Wide;
+  abstract storeAtWide(address: Value, value: Wide): void;
 
   /** Reads guest memory. @param linear address @returns zero-extended */
   abstract load(linear: Input, size: Size): Value;
@@ -291,6 +294,12 @@ export abstract class Builder {
   }
   wideMul(a: Wide, b: Wide) {
     return this.wideBinary('mul', a, b);
+  }
+  wideAnd(a: Wide, b: Wide) {
+    return this.wideBinary('and', a, b);
+  }
+  wideXor(a: Wide, b: Wide) {
+    return this.wideBinary('xor', a, b);
   }
   wideOr(a: Wide, b: Wide) {
     return this.wideBinary('or', a, b);

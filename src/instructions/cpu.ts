@@ -92,11 +92,6 @@ export interface Cpu {
    * OSXMMEXCPT changed: other blocks may have to run now.
    */
   modeChanged(): void;
-  /**
-   * The selector in a segment register as an instruction that is not sensitive, such as FNSTENV, may show it.
-   * @param segment 0-5
-   */
-  visibleSelector(segment: number): number;
   /** To be called after IF became set, or the interrupt shadow ended: pending interrupts are looked at. */
   interruptsEnabled(): void;
   /** To be called after DR0-DR3, DR7 or CR4.DE changed: other breakpoints hold from the next instruction on. */

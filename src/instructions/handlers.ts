@@ -14,6 +14,7 @@ import type { InstructionSpec } from './spec.ts';
 import { vectors } from './sse/index.ts';
 import { stack } from './stack.ts';
 import { strings } from './strings.ts';
+import { ordinary } from './x87/ordinary/index.ts';
 
 export interface Handler {
   readonly number: number;
@@ -69,6 +70,7 @@ const specs: readonly InstructionSpec[] = [
   ...branches,
   ...strings,
   ...vectors,
+  ...ordinary,
   ...synthetic,
 ];
 

@@ -285,6 +285,13 @@ export abstract class CoreBuilder extends Builder {
     this.#w.op(Op.select);
     return this.#pop();
   }
+  wideSelect(condition: Value, a: Wide, b: Wide): Wide {
+    this.#push(a);
+    this.#push(b);
+    this.#push(condition);
+    this.#w.op(Op.select);
+    return this.#popWide();
+  }
   variable(initial: Input): Variable {
     this.#push(initial);
     const { local } = this.#pop() as unknown as Local;
@@ -367,6 +374,17 @@ export abstract class CoreBuilder extends Builder {
     this.#push(address);
     this.#push(value);
     this.#w.memory(stores[size], 0);
+  }
+  loadAtWide(address: Value): Wide {
+    this.#push(address);
+    this.#w.memory(Op.i64Load, 0);
+    return this.#popWide();
+  }
+  storeAtWide(address: Value, value: Wide): void {
+    this.#change();
+    this.#push(address);
+    this.#push(value);
+    this.#w.memory(Op.i64Store, 0);
   }
 
   /** Pushes the TLB word of a linear address. */

@@ -33,6 +33,8 @@ import { Exit } from './exits.ts';
 
 /** An out-of-line handler that continues at direct target k returns this plus k. */
 const STATUS_GOTO = 16;
+/** One that leaves its instruction to the record's callout returns this. */
+const STATUS_CALLOUT = 18;
 
 const { i32 } = ValType;
 const signature = (parameters: number) => ({
@@ -223,9 +225,7 @@ const writeOutOfLine = (module: Module, handler: Handler): number => {
       save(w, State.EIP, offset);
       leave(Exit.ENTER);
     },
-    callout() {
-      throw new Error('callouts are part of the loop');
-    },
+    callout: () => leave(STATUS_CALLOUT),
   };
   const b = new CoreVectorBuilder(w, module.functions, leaving);
   b.begin(handler.form, handler.name);
@@ -321,12 +321,20 @@ const writeRun = (module: Module): number => {
     branch(Depth.ENTER, depth);
   };
   /** Acts on the status that an out-of-line handler or a callout left in `scratch`. */
-  const dispatchStatus = (depth: number) => {
+  const dispatchStatus = (depth: number, callouts: boolean) => {
     w.get(scratch);
     w.op(Op.i32Eqz);
     w.block(Op.if);
     advance(depth + 1);
     w.op(Op.end);
+    if (callouts) {
+      w.get(scratch);
+      w.i32(STATUS_CALLOUT);
+      w.op(Op.i32Eq);
+      w.block(Op.if);
+      leaving.callout(false, depth + 1);
+      w.op(Op.end);
+    }
     w.get(scratch);
     w.i32(Exit.ENTER);
     w.op(Op.i32Eq);
@@ -371,7 +379,7 @@ const writeRun = (module: Module): number => {
       w.set(CoreLocal.BUDGET);
       loadState(w, State.TLB);
       w.set(CoreLocal.TLB);
-      dispatchStatus(depth);
+      dispatchStatus(depth, false);
     },
   };
 
@@ -474,7 +482,7 @@ const writeRun = (module: Module): number => {
   w.unsigned(module.writer.type(signature(3)));
   w.unsigned(0);
   w.set(scratch);
-  dispatchStatus(0);
+  dispatchStatus(0, true);
 
   w.op(Op.end, Op.end, Op.end); // record loop, block loop, lookup
   // Lookup of the block at the offset in `target`.

@@ -184,9 +184,6 @@ export class CpuAccess implements Cpu {
   modeChanged(): void {
     this.#hooks.modeChanged();
   }
-  visibleSelector(segment: number): number {
-    return this.state.selector(segment);
-  }
   interruptsEnabled(): void {
     const { words } = this.state;
     if (words[State.INTERRUPT >> 2] !== 0 && this.state.sys(System.FLAGS) & Flag.IF) this.#hooks.leave();

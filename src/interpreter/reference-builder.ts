@@ -187,6 +187,15 @@ export abstract class ReferenceBuilder extends Builder {
   field(field: RecordField): Value {
     return value(this.#get(this.record + RecordOffset[field], fieldWidth[field]));
   }
+  wideSelect(condition: Value, a: Wide, b: Wide): Wide {
+    return number(condition) !== 0 ? a : b;
+  }
+  loadAtWide(address: Value): Wide {
+    return this.view.getBigInt64(number(address), true) as unknown as Wide;
+  }
+  storeAtWide(address: Value, v: Wide): void {
+    this.view.setBigInt64(number(address), big(v), true);
+  }
   loadAt(address: Value, size: Size): Value {
     return value(this.#get(number(address), size));
   }

@@ -11,8 +11,6 @@ export interface GuestView {
   readDescriptor(selector: number): { low: number; high: number } | null;
   /** The ring of the guest's kernel. */
   readonly kernelRing: number;
-  /** The state whose selectors instructions leave in memory: the guest's where sensitive ones are rewritten. */
-  readonly visible: CpuState;
 }
 
 /** Where the monitor's own tables lie: what SGDT, SIDT, SLDT and STR show a guest that asks the processor. */
@@ -34,9 +32,6 @@ export class DeprivilegedCpu extends CpuAccess {
   constructor(state: CpuState, mmu: Mmu, platform: Platform, hooks: StateHooks, guest: GuestView) {
     super(state, mmu, platform, hooks);
     this.#guest = guest;
-  }
-  override visibleSelector(segment: number): number {
-    return this.#guest.visible.selector(segment);
   }
   override readDescriptor(selector: number): { low: number; high: number } | null {
     const { kernelRing } = this.#guest;

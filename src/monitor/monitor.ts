@@ -22,7 +22,7 @@ import { descriptorDpl, isConformingCode } from '../x86/descriptors.ts';
 import { Vector } from '../x86/exceptions.ts';
 import { Flag } from '../x86/flags.ts';
 import { CR0, CR4, Seg, SystemSegment } from '../x86/registers.ts';
-import { CpuState, SegmentField, System, SystemBase } from '../x86/state.ts';
+import { CpuState, SegmentField, State, System, SystemBase } from '../x86/state.ts';
 import { compressAttributes, compressRing, compressSelector } from './compression.ts';
 import { DeprivilegedCpu, OwnTables } from './deprivileged-cpu.ts';
 import { mayRunDirectly, type Peek } from './direct-execution.ts';
@@ -100,7 +100,6 @@ export class Monitor implements Control {
       {
         readDescriptor: (selector) => this.#guest.readDescriptor(selector),
         kernelRing: this.#kernelRing,
-        visible: technique.rewrites ? this.guestState : state,
       },
     );
     mmu.hooks.onPageFault = (linear, access) => this.#pageFault(linear, access);
@@ -109,6 +108,8 @@ export class Monitor implements Control {
   entered(): void {
     const { state } = this.#processor;
     this.#shadow.install(state);
+    const distance = this.#technique.rewrites ? SystemBase.VIRTUAL - SystemBase.PHYSICAL : 0;
+    state.words[State.VISIBLE >> 2] = distance;
     state.setSys(System.GDTR_BASE, OwnTables.GDT);
     state.setSys(System.GDTR_LIMIT, OwnTables.GDT_LIMIT);
     state.setSys(System.IDTR_BASE, OwnTables.IDT);

@@ -187,7 +187,11 @@ const choose = (i: Instruction, mode: number, treatment: Treatment): Selected | 
     if (name === null || !(name in x87)) return undefined;
     const callout = selectCallout(name, false);
     const feature = x87Feature(name);
-    return feature === undefined ? callout : { ...callout, feature };
+    const memory = memoryOf(i);
+    const address = memory ? addressKind(i, memory, mode) : 'none';
+    // What the builder knows for ordinary numbers goes on to the callout with all others.
+    const ordinary = findHandler(name, { shape: memory ? ['mem'] : [], address });
+    return { ...callout, ...(ordinary && { handler: ordinary }), ...(feature !== undefined && { feature }) };
   }
   if (i.opcode === 0x9b) return selectCallout('fwait', false);
   const vector = vectorMeaningOf(i);

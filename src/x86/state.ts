@@ -72,6 +72,12 @@ export const State = {
   /** As SHADOW, of the last instruction that set RF: whether RF is set at this boundary. */
   RESUME: 0x190,
 
+  /**
+   * Added to the address of a processor's segment register: where the selector lies that instructions which are
+   * not sensitive may show, such as FNSTENV. Zero, or the distance of the virtual state from the physical one.
+   */
+  VISIBLE: 0x194,
+
   /** x87 and later SSE state; see fpu.ts. */
   FPU: 0x200,
   /** MTRRs and PAT, 64 bits each; see memory-types.ts. */

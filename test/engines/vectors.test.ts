@@ -9,7 +9,7 @@ import { Harness } from '../vectors/harness.ts';
 import { parseVectors } from '../vectors/vector.ts';
 
 const SAMPLE = join(import.meta.dirname, '../vectors/sample');
-const CLASSES = ['int', 'seg', 'fault', 'seq', 'smc', 'x87', 'sse'];
+const CLASSES = ['int', 'seg', 'fault', 'seq', 'smc', 'x87', 'ordinary', 'sse'];
 const oracle = process.env.RINGDOWN_ORACLE;
 
 const load = (file: string) => parseVectors(gunzipSync(readFileSync(file)).toString('utf8'));

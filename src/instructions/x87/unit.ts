@@ -6,7 +6,7 @@
 import { Fault, Frozen, Vector } from '../../x86/exceptions.ts';
 import { Fpu, FpuState, FpuStatus } from '../../x86/fpu.ts';
 import { CR0, Seg } from '../../x86/registers.ts';
-import { type CpuState, System } from '../../x86/state.ts';
+import { type CpuState, State, System, SystemBase, segmentAddress } from '../../x86/state.ts';
 import type { Cpu, Operands } from '../cpu.ts';
 import { Float80, packTop, setIndefinite, unpack } from './float80.ts';
 import { TenBytes } from './formats.ts';
@@ -60,6 +60,9 @@ export const enter = (cpu: Cpu): FpuState => {
 /** Prepares the context by the control word. */
 export const prepare = (fpu: FpuState): void => context.begin(fpu.words[Fpu.CONTROL >> 2]);
 
+const visibleSelector = ({ words }: CpuState, segment: number): number =>
+  words[(segmentAddress(SystemBase.PHYSICAL, segment) + words[State.VISIBLE >> 2]) >> 2];
+
 /**
  * Notes a non-control instruction as the last one (SDM vol. 1, section 8.1.8). To be called when no memory
  * operand can fault any more.
@@ -67,11 +70,11 @@ export const prepare = (fpu: FpuState): void => context.begin(fpu.words[Fpu.CONT
 export const note = (cpu: Cpu, operands: Operands, fpu: FpuState): void => {
   const { words } = fpu;
   words[Fpu.FIP >> 2] = cpu.instructionEip;
-  words[Fpu.FCS >> 2] = cpu.visibleSelector(Seg.CS);
+  words[Fpu.FCS >> 2] = visibleSelector(cpu.state, Seg.CS);
   words[Fpu.FOP >> 2] = operands.immediate & 0x7ff;
   if (operands.memory) {
     words[Fpu.FDP >> 2] = operands.offset;
-    words[Fpu.FDS >> 2] = cpu.visibleSelector(operands.segment);
+    words[Fpu.FDS >> 2] = visibleSelector(cpu.state, operands.segment);
   }
 };
 

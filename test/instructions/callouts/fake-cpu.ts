@@ -185,9 +185,6 @@ export class FakeCpu implements Cpu {
   halt(): void {
     this.events.push('halt');
   }
-  visibleSelector(segment: number): number {
-    return this.state.selector(segment);
-  }
   floatingPointError(): boolean {
     return true;
   }

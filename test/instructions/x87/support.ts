@@ -27,9 +27,6 @@ export class FlatMachine {
   /** The pin IGNNE#, looked at with CR0.NE clear. */
   ignoreErrors = false;
   halts = 0;
-  visibleSelector(segment: number): number {
-    return this.state.selector(segment);
-  }
   floatingPointError(rising: boolean): boolean {
     if (rising) this.errorsSignalled++;
     return this.ignoreErrors;
