@@ -101,15 +101,14 @@ export class Contest {
       second,
       stride,
     });
-    const pairs = this.#counterparts.map((v) => pair(v));
-    if (!c.coherent) return pairs;
-    if (turn === undefined) {
-      pairs.push(...this.#counterparts.map((v) => pair(v, 1)), ...this.#others.map((v) => pair(v)));
-      return pairs;
-    }
+    const whole = this.#counterparts.map((v) => pair(v));
+    // Single steps keep no translations: nothing that was made before can be wrong.
+    const stepped = this.#counterparts.map((v) => pair(v, 1));
+    if (!c.coherent) return whole;
+    if (turn === undefined) return [...stepped, ...whole, ...this.#others.map((v) => pair(v))];
+    const pairs = turn % 4 === 0 ? whole : stepped;
     const other = this.#others[weighted(turn, this.#others.length)];
     if (other) pairs.push(pair(other));
-    if (turn % 16 === 0) pairs.push(...this.#counterparts.map((v) => pair(v, 1)));
     return pairs;
   }
 

@@ -70,7 +70,7 @@ const chooseMode = (draft: Draft, random: Random, only: ModeName | undefined): v
   draft.fill = random.chance(85) ? random.below(0x10000) | 8 : 0;
   draft.fpu = random.chance(50) ? random.below(0x8000) | 1 : 0;
   if (random.chance(25)) draft.at = CODE + 0xfc0 + random.below(0x40);
-  draft.budget = 10 + random.below(random.chance(20) ? 400 : 120);
+  draft.budget = 20 + random.below(random.chance(20) ? 400 : 130);
   if (random.chance(15)) draft.interrupts = 1 + random.below(50);
   else if (random.chance(5)) {
     draft.pit = 2 + random.below(6);
@@ -176,6 +176,10 @@ const patchTables = (draft: Draft, random: Random): void => {
     ]);
   if (draft.paging === 'off') return;
   const wide = draft.paging === 'pae';
+  // As kernels have it: what the processor uses by itself is the supervisor's.
+  if (draft.cpl === 3 && random.chance(50))
+    for (let page = Area.GDT >> 12; page <= Area.STACK0 >> 12; page++)
+      memory.push([Area.TABLE + page * (wide ? 8 : 4), [3]]);
   while (random.chance(55)) {
     const page = random.chance(80) ? 0x10 + random.below(16) : random.below(0x40);
     const table = random.pick([Area.TABLE, Area.TABLE, Area.ALIAS_TABLE]);

@@ -111,18 +111,24 @@ const selfModification: Idiom = ({ random, c, encoder, offset }) => {
   const places = [
     offset + random.below(24),
     codeOffset(c) + random.below(80),
-    (offset | 0xfff) + random.below(8) - 3,
+    (offset | 0xfff) + random.below(12) - 3,
+    (codeOffset(c) | 0xfff) + random.below(12) - 3,
   ];
   let to = random.pick(places);
   if (!isSmallCode(c) && random.chance(15)) to += ALIAS;
-  if (random.chance(50)) return [[0xc6, ...encoder.at(0, to), random.below(256)]];
-  if (random.chance(30))
+  if (random.chance(20)) return [[0xc6, ...encoder.at(0, to), random.below(256)]];
+  // What changes the same byte again each time the program comes by.
+  if (random.chance(75))
     return [
-      [
-        random.pick([0xfe, 0xff, 0xf6, 0xf7, 0xd1]),
-        ...encoder.at(random.below(4), to),
-        ...le32(random.next()),
-      ],
+      random.pick([
+        [0x80, ...encoder.at(random.pick([0, 5, 6]), to), random.below(256)],
+        [0x80, ...encoder.at(6, to), 1 << random.below(8)],
+        [random.pick([0xfe, 0xff]), ...encoder.at(random.below(2), to)],
+        [random.pick([0xf6, 0xf7]), ...encoder.at(2, to)],
+        [random.pick([0xd0, 0xd1]), ...encoder.at(random.below(2), to)],
+        [0x0f, 0xba, ...encoder.at(7, to), random.below(32)],
+        [random.pick([0x86, 0x87, 0x01, 0x30, 0x31]), ...encoder.at(random.below(8), to)],
+      ]),
     ];
   return [encoder.store(to, random.chance(50) ? 0x90909090 : random.next())];
 };
@@ -423,7 +429,10 @@ const tableWrite: Idiom = ({ random, c, encoder }) => {
   const entry = (c.paging === 'pae' ? 8 : 4) * page + random.pick([Area.TABLE, Area.TABLE, Area.ALIAS_TABLE]);
   const flags = random.chance(70) ? random.below(8) | 1 | (random.next() & 0x160) : random.next() & 0xfff;
   const frame = random.chance(70) ? page : 0x10 + random.below(16);
-  const parts = [encoder.store(entry, (frame << 12) | flags)];
+  const turned = random.pick([0x1000, 0x1000, 0x2000, 1, 2, 4, 0x60]);
+  const parts = random.chance(40)
+    ? [[0x81, ...encoder.at(6, entry), ...le32(turned)]]
+    : [encoder.store(entry, (frame << 12) | flags)];
   if (random.chance(60)) parts.push([0x0f, 0x01, ...encoder.at(7, page << 12)]);
   else if (random.chance(50)) parts.push([0x0f, 0x20, 0xd8], [0x0f, 0x22, 0xd8]);
   return parts;
@@ -478,7 +487,7 @@ export const idioms: readonly (readonly [idiom: Idiom, weight: number, name: str
   [threeByte, 1, 'three-byte'],
   [saveArea, 1, 'save area'],
   [string, 4, 'string'],
-  [selfModification, 4, 'self-modification'],
+  [selfModification, 6, 'self-modification'],
   [shortBranch, 6, 'branch'],
   [loadSegment, 4, 'segment load'],
   [farTransfer, 4, 'far transfer'],
@@ -490,7 +499,7 @@ export const idioms: readonly (readonly [idiom: Idiom, weight: number, name: str
   [msr, 1, 'MSR'],
   [descriptorTable, 2, 'descriptor table'],
   [taskRegister, 1, 'task register'],
-  [tableWrite, 2, 'table write'],
+  [tableWrite, 3, 'table write'],
   [port, 2, 'port'],
   [fastCall, 1, 'fast call'],
   [machineState, 2, 'machine state'],
