@@ -44,11 +44,10 @@ export interface LoadOptions {
 export type RegisterName = 'eax' | 'ecx' | 'edx' | 'ebx' | 'esp' | 'ebp' | 'esi' | 'edi';
 
 /**
- * The processor at the first guest instruction. Both supported protocols enter in flat protected mode:
- * CR0.PE set and paging off, EFLAGS with only bit 1 set (so interrupts are off), A20 open, every segment
- * with base 0 and a limit of 4 GiB.
+ * The processor at the first guest instruction of Multiboot and of Linux's 32-bit protocol: CR0.PE set and paging off,
+ * EFLAGS with only bit 1 set (so interrupts are off), A20 open, every segment with base 0 and a limit of 4 GiB.
  */
-export interface EntryState {
+export interface FlatEntryState {
   readonly mode: 'protected-flat';
   readonly eip: number;
   /** Registers the protocol prescribes; those left out are undefined by it and best zeroed. */
@@ -60,6 +59,19 @@ export interface EntryState {
   /** Selector of DS, ES, FS, GS and SS: 32-bit data, writable, ring 0. */
   readonly dataSelector: number;
 }
+
+/** The same for a kernel that starts in real mode: the processor as after reset, but for where it is and interrupts off. */
+export interface RealEntryState {
+  readonly mode: 'real';
+  readonly eip: number;
+  readonly registers: Readonly<Partial<Record<RegisterName, number>>>;
+  /** CS, in paragraphs. */
+  readonly codeSegment: number;
+  /** DS, ES, FS, GS and SS, in paragraphs. */
+  readonly dataSegment: number;
+}
+
+export type EntryState = FlatEntryState | RealEntryState;
 
 /** A file that cannot be started. The message is one line for the user: the file and the reason. */
 export class LoadError extends Error {

@@ -20,6 +20,7 @@ export const SetupHeader = {
   CODE32_START: 0x214,
   RAMDISK_ADDRESS: 0x218,
   RAMDISK_SIZE: 0x21c,
+  HEAP_END: 0x224,
   COMMAND_LINE: 0x228,
   RAMDISK_LIMIT: 0x22c,
   ALIGNMENT: 0x230,
@@ -62,8 +63,12 @@ const LOAD_HIGH_ADDRESS = 0x100000;
 export interface LinuxHeader {
   /** The header's own bytes, from `SetupHeader.START`. */
   readonly bytes: Uint8Array;
+  /** The real-mode part of the file: boot sector and setup code. */
+  readonly setup: Uint8Array;
   /** The protected-mode part of the file. */
   readonly code: Uint8Array;
+  /** Whether the header names no entry point of the protected-mode part: only the setup code can start it. */
+  readonly realMode: boolean;
   /** Physical address to load it at, at the least. */
   readonly loadAddress: number;
   /** The alignment of the load address in bytes; undefined when the address is fixed. */
@@ -84,7 +89,8 @@ export const isLinux = (file: Uint8Array): boolean =>
 
 /**
  * Reads the header of a file that `isLinux` recognised.
- * @throws LoadError for what the 32-bit boot protocol cannot start, and for truncated files
+ * @throws LoadError for what neither the 32-bit boot protocol nor a high kernel's setup code can start, and for
+ * truncated files
  */
 export const parseLinuxHeader = (file: Uint8Array, name: string): LinuxHeader => {
   const view = viewOf(file);
@@ -128,7 +134,9 @@ export const parseLinuxHeader = (file: Uint8Array, name: string): LinuxHeader =>
   const headerEnd = Math.min(SetupHeader.MAGIC + file[SetupHeader.JUMP], SetupHeader.LIMIT);
   return {
     bytes: file.subarray(SetupHeader.START, headerEnd),
+    setup: file.subarray(0, setupSize),
     code: file.subarray(setupSize, codeEnd),
+    realMode: view.getUint32(SetupHeader.CODE32_START, true) === 0,
     loadAddress: relocatable ? Math.max(preferred, LOAD_HIGH_ADDRESS) : LOAD_HIGH_ADDRESS,
     alignment: relocatable ? Math.max(view.getUint32(SetupHeader.ALIGNMENT, true), 1) : undefined,
     runtime: statesRuntime

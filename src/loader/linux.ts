@@ -20,6 +20,7 @@ import {
   writeDescriptorTable,
 } from './layout.ts';
 import { type LinuxHeader, parseLinuxHeader, SetupHeader } from './linux-header.ts';
+import { loadSetup, SETUP_COMMAND_LINE_SIZE } from './linux-real-mode.ts';
 
 /** Offsets in the boot parameters beside the setup header ("The Linux/x86 Boot Protocol", "zero page"). */
 const BootParameter = {
@@ -43,7 +44,8 @@ const NORMAL_VIDEO_MODE = 0xffff;
 const RAMDISK_ALIGNMENT = 4;
 
 /**
- * Loads a bzImage by the 32-bit boot protocol, versions 2.02 to 2.15. Several modules become one initial RAM
+ * Loads a bzImage by the 32-bit boot protocol, versions 2.02 to 2.15; or for its setup code to start in real mode, if
+ * it has no entry point for the former. Several modules become one initial RAM
  * disk. The screen information stays zero, which tells the kernel that there is no VGA console.
  * @throws LoadError when the kernel cannot be started on this machine
  */
@@ -53,11 +55,17 @@ export const loadLinux = (kernel: Uint8Array, options: LoadOptions, memory: Gues
   const placement = new Placement(options.e820, memory);
 
   const commandLine = zeroTerminated(options.append ?? '');
-  const commandLineLimit = Math.min(header.commandLineSize, Layout.INFORMATION_END - Layout.INFORMATION - 1);
+  const space = header.realMode ? SETUP_COMMAND_LINE_SIZE : Layout.INFORMATION_END - Layout.INFORMATION - 1;
+  const commandLineLimit = Math.min(header.commandLineSize, space);
   if (commandLine.length - 1 > commandLineLimit) {
     throw new LoadError(
       `the command line has ${commandLine.length - 1} bytes; ${name} takes at most ${commandLineLimit}`,
     );
+  }
+  if (header.realMode) {
+    memory.write(placeKernel(header, name, placement), header.code);
+    const ramdisk = loadRamdisk(options.modules ?? [], header.ramdiskLimit, memory, placement);
+    return loadSetup(header, commandLine, ramdisk, options, memory, placement);
   }
   placement.claim(Layout.BOOT_PARAMETERS, BootParameter.SIZE, `${name}: its parameter block`);
   placement.claim(Layout.DESCRIPTOR_TABLE, DESCRIPTOR_TABLE_SIZE, `${name}: its descriptor table`);

@@ -33,6 +33,8 @@ export interface KernelRun extends Omit<MachineOptions, 'onSerial'> {
   readonly append?: string;
   /** Initial RAM disk. */
   readonly initrd?: string;
+  /** Changes the machine after loading. */
+  prepare?(machine: Machine): void;
   /** Told every byte of the console; `true` ends the run. */
   onConsole?(byte: number): boolean;
   /** Ends the run when the console ends with it. */
@@ -55,6 +57,7 @@ export const runKernel = async ({
   file,
   append,
   initrd,
+  prepare,
   onConsole,
   until,
   limit,
@@ -81,6 +84,7 @@ export const runKernel = async ({
     ...(append !== undefined && { append }),
     ...(initrd !== undefined && { modules: [{ name: initrd, bytes: debianFile(initrd), commandLine: '' }] }),
   });
+  prepare?.(machine);
   const guard = setInterval(() => {
     if (machine.processor.retired >= limit) machine.stop();
   }, 50);

@@ -1,4 +1,4 @@
-import type { GuestMemory, MemoryRange } from '../../src/loader/image.ts';
+import type { EntryState, FlatEntryState, GuestMemory, MemoryRange } from '../../src/loader/image.ts';
 
 /** Guest memory full of 0xAA, so that a byte nobody wrote cannot pass for a zero. */
 export class FakeMemory implements GuestMemory {
@@ -25,6 +25,12 @@ export class FakeMemory implements GuestMemory {
     return new TextDecoder().decode(this.bytes.subarray(at, this.bytes.indexOf(0, at)));
   }
 }
+
+/** The state that all kernels but those with a real-mode start are entered in. */
+export const flat = (state: EntryState): FlatEntryState => {
+  if (state.mode !== 'protected-flat') throw new Error(`entered in ${state.mode} mode`);
+  return state;
+};
 
 export const MIB = 0x100000;
 
@@ -131,6 +137,7 @@ export interface TestBzImage {
   readonly version?: number;
   readonly code?: Uint8Array;
   readonly setupSectors?: number;
+  readonly code32Start?: number;
   readonly loadFlags?: number;
   readonly extendedFlags?: number;
   readonly relocatable?: boolean;
@@ -156,7 +163,7 @@ export const makeBzImage = (image: TestBzImage = {}): Uint8Array => {
   setup.set(bytesOf('HdrS'), 0x202);
   view.setUint16(0x206, version, true);
   setup[0x211] = image.loadFlags ?? 1;
-  view.setUint32(0x214, 0x100000, true);
+  view.setUint32(0x214, image.code32Start ?? 0x100000, true);
   view.setUint32(0x22c, image.ramdiskLimit ?? 0x7fffffff, true);
   view.setUint32(0x230, image.alignment ?? 0x200000, true);
   setup[0x234] = (image.relocatable ?? true) ? 1 : 0;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { BootModule, LoadOptions } from '../../src/loader/image.ts';
 import { loadKernel } from '../../src/loader/load.ts';
-import { bytesOf, FakeMemory, MIB, makeBzImage, pcMap, type TestBzImage } from './files.ts';
+import { bytesOf, FakeMemory, flat, MIB, makeBzImage, pcMap, type TestBzImage } from './files.ts';
 
 const SIZE = 16 * MIB;
 const NAME = 'vmlinuz';
@@ -10,7 +10,7 @@ const module = (bytes: Uint8Array, name = 'initrd.gz'): BootModule => ({ name, b
 
 const load = (image: TestBzImage = {}, options: Partial<LoadOptions> = {}, size = SIZE) => {
   const memory = new FakeMemory(size);
-  const state = loadKernel(makeBzImage(image), { name: NAME, e820: pcMap(size), ...options }, memory);
+  const state = flat(loadKernel(makeBzImage(image), { name: NAME, e820: pcMap(size), ...options }, memory));
   return { memory, state, parameters: state.registers.esi ?? -1 };
 };
 
@@ -34,6 +34,32 @@ describe('entry state of the 32-bit boot protocol', () => {
     const { memory } = load({}, { append: 'x'.repeat(2047), modules: [module(new Uint8Array(100))] });
     expect(memory.bytes.subarray(0, 0x90000).every((byte) => byte === 0xaa)).toBe(true);
     expect(memory.bytes.subarray(0x9f000, MIB).every((byte) => byte === 0xaa)).toBe(true);
+  });
+});
+
+describe('the real-mode protocol', () => {
+  it('is for kernels without a protected-mode entry point', () => {
+    const memory = new FakeMemory(SIZE);
+    const image = { code32Start: 0, relocatable: false, code: bytesOf('high part') };
+    const options = { name: NAME, e820: pcMap(SIZE), append: 'a b', modules: [module(bytesOf('disk'))] };
+    const state = loadKernel(makeBzImage(image), options, memory);
+    // Entered behind the boot sector, with the stack at the end of the heap.
+    expect(state).toEqual({
+      mode: 'real',
+      codeSegment: 0x1020,
+      eip: 0,
+      dataSegment: 0x1000,
+      registers: { esp: 0xe000 },
+    });
+    expect(memory.text(0x10202).slice(0, 4)).toBe('HdrS');
+    expect(memory.u8(0x10210)).toBe(0xff);
+    expect(memory.u8(0x10211)).toBe(0x81);
+    expect(memory.u16(0x10224)).toBe(0xde00);
+    expect(memory.text(memory.u32(0x10228))).toBe('a b');
+    expect(memory.text(memory.u32(0x10218)).slice(0, 4)).toBe('disk');
+    expect(memory.u32(0x1021c)).toBe(4);
+    expect(memory.text(MIB).slice(0, 9)).toBe('high part');
+    expect(memory.bytes.subarray(0, 0x10000).every((byte) => byte === 0xaa)).toBe(true);
   });
 });
 

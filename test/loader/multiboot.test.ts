@@ -1,14 +1,24 @@
 import { describe, expect, it } from 'vitest';
 import type { LoadOptions } from '../../src/loader/image.ts';
 import { loadKernel } from '../../src/loader/load.ts';
-import { bytesOf, concat, FakeMemory, MIB, makeElf, multibootHeader, pcMap, type TestElf } from './files.ts';
+import {
+  bytesOf,
+  concat,
+  FakeMemory,
+  flat,
+  MIB,
+  makeElf,
+  multibootHeader,
+  pcMap,
+  type TestElf,
+} from './files.ts';
 
 const SIZE = 8 * MIB;
 const NAME = 'kernel.elf';
 
 const start = (file: Uint8Array, options: Partial<LoadOptions> = {}) => {
   const memory = new FakeMemory(SIZE);
-  const state = loadKernel(file, { name: NAME, e820: pcMap(SIZE), ...options }, memory);
+  const state = flat(loadKernel(file, { name: NAME, e820: pcMap(SIZE), ...options }, memory));
   return { memory, state, information: state.registers.ebx ?? -1 };
 };
 
