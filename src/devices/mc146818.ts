@@ -9,6 +9,7 @@
 import type { Clock, Line, PortDevice, Stateful, Timer, Width } from './device.ts';
 import { Frequency } from './frequency.ts';
 import { type CalendarFormat, decodeCalendar, nextAlarm, readCalendar } from './mc146818-calendar.ts';
+import { UNCONNECTED } from './wires.ts';
 
 const SECOND = 1_000_000_000;
 const UPDATE_IN_PROGRESS = 244_000 + 1_984_000;
@@ -28,6 +29,7 @@ export class Mc146818 implements PortDevice, Stateful {
   readonly memory = new Uint8Array(128);
   readonly #clock: Clock;
   readonly #irq: Line;
+  readonly #nmiEnabled: Line;
   readonly #timer: Timer;
   readonly #state = {
     index: 0,
@@ -48,8 +50,10 @@ export class Mc146818 implements PortDevice, Stateful {
   /**
    * @param options.start the calendar at power-on, milliseconds since 1970 (as `Date.now()` counts)
    * @param options.irq driven high while IRQF is set
+   * @param options.nmiEnabled driven by bit 7 of the index port: low keeps NMI from the processor
    */
-  constructor(options: { clock: Clock; irq: Line; start: number }) {
+  constructor(options: { clock: Clock; irq: Line; start: number; nmiEnabled?: Line }) {
+    this.#nmiEnabled = options.nmiEnabled ?? UNCONNECTED;
     this.#clock = options.clock;
     this.#irq = options.irq;
     this.#timer = options.clock.timer(() => this.#settle());
@@ -185,6 +189,7 @@ export class Mc146818 implements PortDevice, Stateful {
     if (offset === 0) {
       s.index = value & 0x7f;
       s.nmiDisabled = (value & 0x80) !== 0;
+      this.#nmiEnabled.set(!s.nmiDisabled);
       return;
     }
     this.#sync(this.#clock.now());

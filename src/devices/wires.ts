@@ -29,3 +29,27 @@ export class WiredOr {
     };
   }
 }
+
+/** An AND gate: high while all of its inputs are. */
+export class WiredAnd {
+  readonly #output: Line;
+  #low = 0;
+
+  constructor(output: Line) {
+    this.#output = output;
+  }
+
+  /** Adds an input. @param level its level to begin with; the output is not driven for it */
+  input(level: boolean): Line {
+    let current = level;
+    if (!level) this.#low++;
+    return {
+      set: (next: boolean): void => {
+        if (next === current) return;
+        current = next;
+        this.#low += next ? -1 : 1;
+        if (next ? this.#low === 0 : this.#low === 1) this.#output.set(next);
+      },
+    };
+  }
+}

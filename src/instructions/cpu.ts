@@ -101,6 +101,8 @@ export interface Cpu {
    * @param bits of DR6 that tell the cause, such as BT
    */
   requestDebugTrap(bits: number): void;
+  /** To be called by IRET, behind which the next NMI may come (SDM vol. 3, section 6.7.1). */
+  unblockNmi(): void;
   /** HLT: stop until an interrupt. */
   halt(): void;
   /**

@@ -5,7 +5,7 @@ import type { CpuModel } from '../x86/cpu-models.ts';
 import { Fault, Vector } from '../x86/exceptions.ts';
 import { Flag } from '../x86/flags.ts';
 import { CR0, Seg, type Size, SystemSegment } from '../x86/registers.ts';
-import { type CpuState, SegmentField, State, System } from '../x86/state.ts';
+import { type CpuState, Nmi, SegmentField, State, System } from '../x86/state.ts';
 import type { Breakpoints } from './breakpoints.ts';
 
 /** What lies outside the processor: ports, time, the power switch. */
@@ -194,6 +194,12 @@ export class CpuAccess implements Cpu {
   requestDebugTrap(bits: number): void {
     this.state.words[State.DEBUG_TRAP >> 2]! |= bits;
     this.#hooks.leave();
+  }
+  unblockNmi(): void {
+    const { words } = this.state;
+    if (words[State.NMI >> 2] === 0) return;
+    words[State.NMI >> 2] = words[State.NMI >> 2]! & Nmi.PENDING;
+    if (words[State.NMI >> 2] !== 0) this.#hooks.leave();
   }
   halt(): void {
     this.#platform.halt();

@@ -26,6 +26,7 @@ import {
   CpuState,
   HISTORY_LENGTH,
   HISTORY_STEP,
+  Nmi,
   SegmentField,
   Shadow,
   STATE_END,
@@ -232,6 +233,16 @@ export class Processor {
     this.#words[State.INTERRUPT >> 2] = level ? 1 : 0;
     if (level) this.#words[State.LEAVE >> 2] = 1;
   }
+  /** Level of the NMI pin: a rising edge asks for one NMI, of which at most one waits. */
+  set nonMaskableInterrupt(level: boolean) {
+    const words = this.#words;
+    if (level && !this.#nmiLevel) {
+      words[State.NMI >> 2]! |= Nmi.PENDING;
+      words[State.LEAVE >> 2] = 1;
+    }
+    this.#nmiLevel = level;
+  }
+  #nmiLevel = false;
   get interruptRequest(): boolean {
     return this.#words[State.INTERRUPT >> 2] !== 0;
   }
@@ -245,7 +256,7 @@ export class Processor {
   /** Whether something is due that ends HLT. */
   get wakes(): boolean {
     const words = this.#words;
-    if (words[State.DEBUG_TRAP >> 2] !== 0) return true;
+    if (words[State.DEBUG_TRAP >> 2] !== 0 || words[State.NMI >> 2] === Nmi.PENDING) return true;
     return words[State.INTERRUPT >> 2] !== 0 && this.#control.interruptsEnabled();
   }
 
@@ -297,6 +308,12 @@ export class Processor {
     const trap = words[State.DEBUG_TRAP >> 2]!;
     if (trap !== 0 && !held) {
       this.#debugException(trap);
+      return true;
+    }
+    if (words[State.NMI >> 2] === Nmi.PENDING && !held) {
+      words[State.NMI >> 2] = Nmi.BLOCKED;
+      this.interruptsTaken++;
+      this.#deliver(this.#isAtBoundary(State.RESUME), () => this.#control.onInterrupt(Vector.NMI));
       return true;
     }
     if (
@@ -374,7 +391,7 @@ export class Processor {
   #mustStep(): boolean {
     const words = this.#words;
     if (words[State.FLAGS >> 2]! & Flag.TF || this.#singly) return true;
-    if (words[State.DEBUG_TRAP >> 2] !== 0) return true;
+    if (words[State.DEBUG_TRAP >> 2] !== 0 || words[State.NMI >> 2] === Nmi.PENDING) return true;
     if (words[State.INTERRUPT >> 2] !== 0 && this.#control.interruptsEnabled()) return true;
     return this.breakpoints.code && this.breakpoints.covers(this.#linearEip());
   }

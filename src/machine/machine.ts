@@ -174,6 +174,9 @@ export class Machine {
       onInterruptRequest: (level) => {
         processor.interruptRequest = level;
       },
+      onNmi: (level) => {
+        processor.nonMaskableInterrupt = level;
+      },
       onA20: (enabled) => this.#control.setA20(enabled),
       onReset: () => this.#end({ kind: 'reset' }),
       onPowerOff: () => this.#end({ kind: 'power-off' }),
@@ -230,6 +233,11 @@ export class Machine {
   /** Sends bytes to a serial port of the guest. @param port 0 for COM1 */
   sendSerial(bytes: Iterable<number>, port = 0): void {
     this.pc.serial[port]!.receive(bytes);
+    this.#wake?.();
+  }
+  /** Asserts IOCHK# as an operator's NMI button does: an NMI, unless port 61h or 70h disables it. */
+  channelCheck(): void {
+    this.pc.portB.channelCheck();
     this.#wake?.();
   }
   /** Ends the run at the next instruction boundary. */

@@ -13,7 +13,7 @@ import { createHostBridge, PciHost } from '../devices/pci.ts';
 import { SystemControlPortA } from '../devices/system-control-port-a.ts';
 import { SystemControlPortB } from '../devices/system-control-port-b.ts';
 import { Uart16550a } from '../devices/uart16550a.ts';
-import { WiredOr } from '../devices/wires.ts';
+import { WiredAnd, WiredOr } from '../devices/wires.ts';
 import { AcpiHardware } from './acpi.ts';
 
 export interface PcOptions {
@@ -24,6 +24,8 @@ export interface PcOptions {
   readonly start: number;
   /** Level of the interrupt controllers' INTR output. */
   onInterruptRequest(level: boolean): void;
+  /** Level of the processor's NMI pin. */
+  onNmi(level: boolean): void;
   onA20(enabled: boolean): void;
   onReset(): void;
   onPowerOff(): void;
@@ -46,6 +48,7 @@ export class Pc {
   readonly pci = new PciHost();
   readonly power: AcpiPm;
   readonly coprocessorError: CoprocessorError;
+  readonly portB: SystemControlPortB;
 
   constructor(options: PcOptions) {
     const { clock } = options;
@@ -65,14 +68,21 @@ export class Pc {
     this.timer = timer;
     ports.attach(0x40, 4, timer);
     const gate2 = (level: boolean) => timer.setGate2(level);
-    ports.attach(0x61, 1, new SystemControlPortB({ clock, setGate2: gate2, out2: () => timer.out(2) }));
+    const nmi = new WiredAnd({ set: (level) => options.onNmi(level) });
+    this.portB = new SystemControlPortB({
+      clock,
+      setGate2: gate2,
+      out2: () => timer.out(2),
+      nmi: nmi.input(false),
+    });
+    ports.attach(0x61, 1, this.portB);
 
     this.keyboard = new I8042({ clock, irq: irq(1), a20: a20.input(true), onReset });
     ports.attach(0x60, 1, this.keyboard.data);
     ports.attach(0x64, 1, this.keyboard.command);
     ports.attach(0x92, 1, new SystemControlPortA({ a20: a20.input(false), onReset }));
 
-    this.rtc = new Mc146818({ clock, irq: irq(8), start: options.start });
+    this.rtc = new Mc146818({ clock, irq: irq(8), start: options.start, nmiEnabled: nmi.input(true) });
     fillCmosMemory(this.rtc.memory, options.ramBytes);
     ports.attach(0x70, 2, this.rtc);
 

@@ -71,6 +71,8 @@ export const State = {
   HOLD: 0x18c,
   /** As SHADOW, of the last instruction that set RF: whether RF is set at this boundary. */
   RESUME: 0x190,
+  /** Whether an NMI is pending, and whether the processor is blocked for it; see Nmi. */
+  NMI: 0x194,
 
   /**
    * Added to the address of a processor's segment register: where the selector lies that instructions which are
@@ -133,6 +135,9 @@ export const Shadow = {
   /** MOV SS, POP SS: interrupts, NMI and debug exceptions. */
   STACK: 2,
 } as const;
+
+/** Bits of State.NMI (SDM vol. 3, section 6.7.1): a handler runs without further ones until the next IRET. */
+export const Nmi = { PENDING: 1, BLOCKED: 2 } as const;
 
 /** Offsets (bytes) within a segment register, 32 bytes each. */
 export const SegmentField = {

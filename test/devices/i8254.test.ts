@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { I8254, PIT_FREQUENCY } from '../../src/devices/i8254.ts';
 import { SystemControlPortB } from '../../src/devices/system-control-port-b.ts';
+import { UNCONNECTED } from '../../src/devices/wires.ts';
 import { TestLine, VirtualTestClock } from './virtual-test-clock.ts';
 
 describe('8254', () => {
@@ -254,6 +255,7 @@ describe('8254', () => {
       clock,
       setGate2: (level) => pit.setGate2(level),
       out2: () => pit.out(2),
+      nmi: UNCONNECTED,
     });
     port.write(0, 1, 0);
     program(2, 0, 10);

@@ -172,6 +172,9 @@ export class FuzzMachine {
       onInterruptRequest: (level) => {
         this.processor.interruptRequest = level;
       },
+      onNmi: (level) => {
+        this.processor.nonMaskableInterrupt = level;
+      },
       onA20: (enabled) => this.#setA20(enabled),
       onReset: () => this.#end('reset'),
       onPowerOff: () => this.#end('power off'),

@@ -122,6 +122,7 @@ const returnProtected = (cpu: Cpu, size: 2 | 4): void => {
 };
 
 export const iret = (cpu: Cpu, operands: Operands): void => {
+  cpu.unblockNmi();
   const interruptible = cpu.state.flag(Flag.IF);
   const size = operands.size === 2 ? 2 : 4;
   if (!isProtected(cpu)) returnReal(cpu, size, ANY_LEVEL | Flag.IF | Flag.IOPL);

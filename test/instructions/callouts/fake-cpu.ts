@@ -182,6 +182,7 @@ export class FakeCpu implements Cpu {
   requestDebugTrap(bits: number): void {
     this.events.push(`debug trap ${bits.toString(16)}`);
   }
+  unblockNmi(): void {}
   halt(): void {
     this.events.push('halt');
   }
