@@ -18,6 +18,18 @@ export const cases: readonly KnownCase[] = [
     text: 'mode=p32 paging=legacy cpl=3 budget=2 code=c7054c400000e1380100',
   },
   {
+    name: 'an x87 memory operand at offset 0',
+    text: 'mode=p32 paging=legacy cpl=3 budget=1 code=db000000',
+  },
+  {
+    name: 'a code breakpoint on the second page of an instruction',
+    text: 'mode=p32 budget=20 at=13ffe dr0=1401e dr7=401 code=b872050000',
+  },
+  {
+    name: 'code on two pages that changes itself every time',
+    text: 'mode=p32 at=13ff6 budget=40 code=fe0500400100.b800000000.e9f0ffffff',
+  },
+  {
     name: 'the selector of an x87 instruction in a compressed ring',
     text: 'mode=p32 paging=legacy budget=1 code=d9ee',
   },

@@ -19,8 +19,9 @@ const totalWeight = idioms.reduce((n, [, weight]) => n + weight, 0);
 const FOCUS_WEIGHT = 60;
 
 /** Draws idioms; half of the programs prefer one of them. */
-const idiomSource = (random: Random) => {
-  const focus = random.chance(50) ? random.pick(idioms) : undefined;
+const idiomSource = (random: Random, preferred?: string) => {
+  const named = idioms.find(([, , name]) => name === preferred);
+  const focus = named ?? (random.chance(50) ? random.pick(idioms) : undefined);
   return () => {
     if (focus && random.chance(FOCUS_WEIGHT)) return focus[0];
     let n = random.below(totalWeight);
@@ -32,12 +33,18 @@ const idiomSource = (random: Random) => {
   };
 };
 
-const writeProgram = (draft: Draft, random: Random, decoder: Decoder, length: number): void => {
+const writeProgram = (
+  draft: Draft,
+  random: Random,
+  decoder: Decoder,
+  length: number,
+  preferred?: string,
+): void => {
   const bits = isSmallCode(draft) ? 16 : 32;
   const encoder = new Encoder(bits === 32);
   const code: number[][] = [];
   let size = 0;
-  const next = idiomSource(random);
+  const next = idiomSource(random, preferred);
   const window = new Uint8Array(32);
   for (let tries = 0; code.length < length && size < MOST_CODE - 100 && tries < 20 * length; tries++) {
     const parts = next()({ random, c: draft, encoder, offset: codeOffset(draft) + size });
@@ -280,6 +287,8 @@ export interface GenerateOptions {
   readonly mode?: ModeName;
   /** Length of the program in instructions; random if left out. */
   readonly length?: number;
+  /** Name of the idiom that most of the program consists of. */
+  readonly preferred?: string;
 }
 
 /** The case of a seed: always the same. */
@@ -291,6 +300,7 @@ export const randomCase = (seed: number, decoder: Decoder, options: GenerateOpti
   chooseSegments(draft, random);
   patchTables(draft, random);
   if (random.chance(8)) makeHostile(draft, random);
-  writeProgram(draft, random, decoder, options.length ?? 1 + random.below(random.chance(30) ? 40 : 14));
+  const length = options.length ?? 1 + random.below(random.chance(30) ? 40 : 14);
+  writeProgram(draft, random, decoder, length, options.preferred);
   return draft;
 };

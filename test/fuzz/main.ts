@@ -6,9 +6,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { Command, InvalidArgumentError } from 'commander';
 import { createDecoder } from '../../src/decoder/decoder.ts';
+import type { Decoder } from '../../src/decoder/instruction.ts';
 import { formatCase, parseCase } from './case.ts';
 import { randomCase } from './generate.ts';
-import { Beat, type Message, type Orders } from './protocol.ts';
+import { Beat, caseSeed, type Message, type Orders } from './protocol.ts';
 import { asTest, type Found, Session, type Tally } from './session.ts';
 import { runSiliconPeer } from './silicon.ts';
 
@@ -58,13 +59,15 @@ const millions = (n: number): string => `${(n / 1e6).toFixed(1)} million`;
 
 class Fuzzer {
   readonly #options: Options;
+  readonly #decoder: Decoder;
   readonly #totals = new Totals();
   readonly #found: Found[] = [];
   readonly #memory: number[] = [];
   #workers = 0;
 
-  constructor(options: Options) {
+  constructor(options: Options, decoder: Decoder) {
     this.#options = options;
+    this.#decoder = decoder;
   }
 
   #note(found: Found): void {
@@ -100,7 +103,7 @@ class Fuzzer {
           since = Date.now();
         } else if (Date.now() - since > PATIENCE * 1000) {
           const index = Atomics.load(beats, Beat.INDEX);
-          this.#note(this.#hung(index));
+          this.#noteCase(index, `no end within ${PATIENCE} seconds`);
           leave(index + 1);
         }
       }, 500);
@@ -112,18 +115,16 @@ class Fuzzer {
       });
       worker.on('error', (error) => {
         const index = Atomics.load(beats, Beat.INDEX);
-        this.#note({ seed: index, pair: 'the worker', difference: `ended: ${error.stack}`, text: '' });
+        this.#noteCase(index, `the worker ended: ${error.stack}`);
         leave(index + 1);
       });
     });
   }
-  #hung(index: number): Found {
-    return {
-      seed: index,
-      pair: `case ${index} of seed ${this.#options.seed}`,
-      difference: `no end within ${PATIENCE} seconds`,
-      text: '',
-    };
+  /** A case that could not be minimised, because the worker with it is gone. */
+  #noteCase(index: number, difference: string): void {
+    const seed = caseSeed(this.#options.seed, index);
+    const text = formatCase(randomCase(seed, this.#decoder));
+    this.#note({ seed, pair: 'a case, or the whole machine behind it', difference, text });
   }
 
   async run(): Promise<number> {
@@ -201,7 +202,7 @@ const main = async (options: Options): Promise<number> => {
     ? await runSiliconPeer(options.seed, options.seconds, say)
     : 0;
   if (peers === 2) return 2;
-  return Math.max(peers, await new Fuzzer(options).run());
+  return Math.max(peers, await new Fuzzer(options, await createDecoder()).run());
 };
 
 const program = new Command('fuzz')

@@ -52,7 +52,11 @@ export class WholeMachines {
 
   /** Runs a kernel made from a seed for a while. @returns what went wrong */
   async play(seed: number): Promise<Found | undefined> {
-    const generated = randomCase(seed, this.#decoder, { mode: 'p32', length: 24 });
+    const generated = randomCase(seed, this.#decoder, {
+      mode: 'p32',
+      length: 24,
+      ...(seed % 3 !== 0 && { preferred: seed % 3 === 1 ? 'port' : 'interrupt' }),
+    });
     const c: Case = { ...generated, cpl: 0, paging: 'legacy', wide: false, at: 0x13000 };
     try {
       const machine = new Machine(this.#decoder, {
@@ -60,6 +64,7 @@ export class WholeMachines {
         technique: seed & 1 ? 'bt' : 'native',
         engine: seed % 10 === 0 ? 'reference' : 'core',
         cacheSize: 64 << 10,
+        clock: seed % 7 === 0 ? 'wall' : 'virtual',
       });
       machine.load({ name: 'hostile', kernel: kernelOf(c) });
       const timer = setTimeout(() => machine.stop(), PATIENCE);

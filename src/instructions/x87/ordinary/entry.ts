@@ -94,7 +94,7 @@ export const note = (b: Builder, offset?: Value): void => {
   const visible = b.loadState(State.VISIBLE);
   const selector = (segment: Input) => b.loadAt(b.add(b.add(visible, segment), SegmentField.SELECTOR), 4);
   b.storeState(Fpu.FCS, selector(segmentAddress(SystemBase.PHYSICAL, Seg.CS)));
-  if (!offset) return;
+  if (offset === undefined) return;
   b.storeState(Fpu.FDP, offset);
   b.storeState(Fpu.FDS, selector(b.field('SEGMENT')));
 };
