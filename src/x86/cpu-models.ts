@@ -54,7 +54,7 @@ export interface CpuModel {
 }
 
 /** What the processors below have on silicon but these machines do not; never advertised. */
-const NOT_BUILT: ReadonlySet<Feature> = new Set<Feature>([Feature.DE, Feature.APIC]);
+const NOT_BUILT: ReadonlySet<Feature> = new Set<Feature>([Feature.APIC]);
 
 const words = (features: readonly Feature[]): [number, number, number] => {
   const result: [number, number, number] = [0, 0, 0];

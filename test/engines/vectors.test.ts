@@ -10,6 +10,8 @@ import { parseVectors } from '../vectors/vector.ts';
 
 const SAMPLE = join(import.meta.dirname, '../vectors/sample');
 const CLASSES = ['int', 'seg', 'fault', 'seq', 'smc', 'x87', 'ordinary', 'sse'];
+/** Vectors of all classes with EFLAGS.AC set, and with TF set, which ends them behind their first instruction. */
+const FLAGS = ['alignment', 'single-step'];
 const oracle = process.env.RINGDOWN_ORACLE;
 
 const load = (file: string) => parseVectors(gunzipSync(readFileSync(file)).toString('utf8'));
@@ -30,7 +32,7 @@ beforeAll(async () => {
 });
 
 describe('the sample of silicon vectors', () => {
-  it.each(CLASSES)('class %s', { timeout: 120_000 }, (name) => {
+  it.each([...CLASSES, ...FLAGS])('class %s', { timeout: 120_000 }, (name) => {
     expect(differences(harness, join(SAMPLE, `${name}.txt.gz`))).toEqual([]);
   });
 });

@@ -17,7 +17,7 @@ const CR4_PAGING = CR4.PSE | CR4.PAE | CR4.PGE;
 /** Changes that make PAE paging load its PDPTE registers (SDM vol. 3, section 4.4.1). */
 const CR0_PDPTES = CR0.PG | CR0.CD | CR0.NW;
 const CR4_PDPTES = CR4.PSE | CR4.PAE | CR4.PGE;
-const CR4_MODE = CR4.TSD | CR4.OSFXSR | CR4.OSXMMEXCPT;
+const CR4_MODE = CR4.TSD | CR4.DE | CR4.OSFXSR | CR4.OSXMMEXCPT;
 
 const FEATURE_OF_CR4: readonly (readonly [bits: number, feature: Feature])[] = [
   [CR4.VME | CR4.PVI, Feature.VME],
