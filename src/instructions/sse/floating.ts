@@ -72,10 +72,11 @@ const resultOf = (b: Builder, name: string, number: number, first: Packed, secon
   const quick = quickComputations[name];
   // Segmented accesses are too rare to be worth the room.
   if (!quick || b.form.address === 'segmented') return b.compute(number, first, second, predicate);
-  const { result, proven } = quick(b, first, second);
+  const { result, proven, exact } = quick(b, first, second);
   const bytes = replaced(name);
   const delivered = b.packedVariable(bytes === 16 ? result : mergeLow(b, result, first, bytes));
-  b.if(b.eqz(proven), () => delivered.set(b.compute(number, first, second, predicate)));
+  const compute = () => delivered.set(b.compute(number, first, second, predicate));
+  b.if(b.eqz(proven), () => (exact ? b.if(b.eqz(exact()), compute) : compute()));
   return delivered.get();
 };
 

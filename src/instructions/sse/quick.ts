@@ -6,7 +6,7 @@
  * - the result is normal and not the smallest such number, which may have been tiny before rounding, or it is
  *   a zero that was not rounded to,
  * - and MXCSR says: round to nearest, precision masked and already flagged. The flag is sticky, so nothing is
- *   lost by not knowing whether this result is inexact. An exact one needs no flag.
+ *   lost by not knowing whether this result is inexact. A result that is exact needs no flag.
  */
 import { Flag } from '../../x86/flags.ts';
 import { Fpu } from '../../x86/fpu.ts';
@@ -18,6 +18,8 @@ import { zero } from './operands.ts';
 export interface Attempt {
   readonly result: Packed;
   readonly proven: Value;
+  /** Where not: a further, longer proof, that the result is exact, for as long as MXCSR has nothing flagged. */
+  readonly exact?: () => Value;
 }
 /** @param x the destination operand @param y the source */
 export type Quick = (b: Builder, x: Packed, y: Packed) => Attempt;
@@ -30,6 +32,8 @@ interface Format {
   readonly infinity: readonly [number, number, number, number];
   /** 2^31. */
   readonly integerLimit: readonly [number, number, number, number];
+  /** The lower half of a fraction: where both factors have zeros, the product is exact. */
+  readonly lowerFraction: readonly [number, number, number, number];
   /** Bytes of lane 0, for every lane. */
   readonly first: readonly number[];
 }
@@ -40,6 +44,7 @@ const single: Format = {
   smallestNormal: everywhere(0x00800000, 0x00800000),
   infinity: everywhere(0x7f800000, 0x7f800000),
   integerLimit: everywhere(0x4f000000, 0x4f000000),
+  lowerFraction: everywhere(0x00000fff, 0x00000fff),
   first: Array.from({ length: 16 }, (_, i) => i & 3),
 };
 const double: Format = {
@@ -48,6 +53,7 @@ const double: Format = {
   smallestNormal: everywhere(0, 0x00100000),
   infinity: everywhere(0, 0x7ff00000),
   integerLimit: everywhere(0, 0x41e00000),
+  lowerFraction: everywhere(0x07ffffff, 0),
   first: Array.from({ length: 16 }, (_, i) => i & 7),
 };
 
@@ -90,35 +96,54 @@ const mayRound = (b: Builder): Value =>
 /** The same of a truncated one, whatever the rounding. */
 const mayTruncate = (b: Builder): Value =>
   b.eq(b.and(b.loadState(Fpu.MXCSR), PRECISION_MASK | PRECISION_FLAG), PRECISION_MASK | PRECISION_FLAG);
+const roundsToNearest = (b: Builder): Value => b.eqz(b.and(b.loadState(Fpu.MXCSR), ROUNDING));
 /** All lanes, as a mask, of a condition that is 1 or 0. */
 const everyLane = (b: Builder, condition: Value): Packed => b.splat('i32x4.splat', b.sub(0, condition));
 
+type Test = (b: Builder, x: Packed, y: Packed, r: Packed) => Packed;
+
 /** @param zeroes where a zero result is the rules' own: lanes, given operands and result */
 const arithmetic =
-  (
-    f: Format,
-    op: 'add' | 'sub' | 'mul' | 'div',
-    zeroes: (b: Builder, x: Packed, y: Packed, r: Packed) => Packed,
-  ): Quick =>
+  (f: Format, op: 'add' | 'sub' | 'mul' | 'div', zeroes: Test, isExact?: Test): Quick =>
   (b, x, y) => {
     const result = floating(b, f, op, x, y);
     const operands = and(b, isOrdinary(b, f, x), isOrdinary(b, f, y));
     const results = or(b, isSafe(b, f, result), zeroes(b, x, y, result));
-    return { result, proven: b.and(mayRound(b), all(b, and(b, operands, results))) };
+    const ordinary = all(b, and(b, operands, results));
+    const attempt = { result, proven: b.and(mayRound(b), ordinary) };
+    if (!isExact) return attempt;
+    const exact = () => b.and(b.and(ordinary, roundsToNearest(b)), all(b, isExact(b, x, y, result)));
+    return { ...attempt, exact };
   };
+
+/** What rounding x + y to r left over, which a sum can hold, is zero (Knuth's two-sum). */
+const isExactSum =
+  (f: Format, op: 'add' | 'sub'): Test =>
+  (b, x, y, r) => {
+    const second = floating(b, f, 'sub', r, x);
+    const first = floating(b, f, 'sub', r, second);
+    // Of a difference the second part is that of -y.
+    const lost = floating(b, f, 'sub', x, first);
+    const other = op === 'add' ? floating(b, f, 'sub', second, y) : floating(b, f, 'add', second, y);
+    return floating(b, f, 'eq', lost, other);
+  };
+const isExactProduct =
+  (f: Format): Test =>
+  (b, x, y) =>
+    b.packedBinary('i32x4.eq', and(b, or(b, x, y), b.packedConstant(...f.lowerFraction)), zero(b));
 
 /** A sum of normal numbers is zero only if they cancel out. */
 const sumIsZero =
-  (f: Format) =>
-  (b: Builder, _x: Packed, _y: Packed, r: Packed): Packed =>
+  (f: Format): Test =>
+  (b, _x, _y, r) =>
     isZero(b, f, r);
 const productIsZero =
-  (f: Format) =>
-  (b: Builder, x: Packed, y: Packed, r: Packed): Packed =>
+  (f: Format): Test =>
+  (b, x, y, r) =>
     and(b, isZero(b, f, r), or(b, isZero(b, f, x), isZero(b, f, y)));
 const quotientIsZero =
-  (f: Format) =>
-  (b: Builder, x: Packed, _y: Packed, r: Packed): Packed =>
+  (f: Format): Test =>
+  (b, x, _y, r) =>
     and(b, isZero(b, f, r), isZero(b, f, x));
 
 const squareRoot =
@@ -171,7 +196,11 @@ const narrowing: Quick = (b, _x, y) => {
   const zeroes = isZero(b, double, y);
   const results = or(b, isSafe(b, single, result), b.shuffle(zeroes, zeroes, LOW_OF_DOUBLES));
   const proven = b.eq(b.and(b.packedTest('i8x16.bitmask', results), 0xff), 0xff);
-  return { result, proven: b.and(mayRound(b), proven) };
+  const exact = () => {
+    const back = b.packedUnary('f64x2.promote_low_f32x4', result);
+    return b.and(b.and(proven, roundsToNearest(b)), all(b, floating(b, double, 'eq', back, y)));
+  };
+  return { result, proven: b.and(mayRound(b), proven), exact };
 };
 
 /** Integers to double are exact, to single those of 25 bits with the sign. */
@@ -210,9 +239,9 @@ const ofLane =
     quick(b, b.shuffle(x, x, f.first), b.shuffle(y, y, f.first));
 
 const lane = (f: Format): Readonly<Record<string, Quick>> => ({
-  add: arithmetic(f, 'add', sumIsZero(f)),
-  sub: arithmetic(f, 'sub', sumIsZero(f)),
-  mul: arithmetic(f, 'mul', productIsZero(f)),
+  add: arithmetic(f, 'add', sumIsZero(f), isExactSum(f, 'add')),
+  sub: arithmetic(f, 'sub', sumIsZero(f), isExactSum(f, 'sub')),
+  mul: arithmetic(f, 'mul', productIsZero(f), isExactProduct(f)),
   div: arithmetic(f, 'div', quotientIsZero(f)),
   sqrt: squareRoot(f),
   min: extreme(f, 'pmin'),
