@@ -78,7 +78,7 @@ export const State = {
    * Added to the address of a processor's segment register: where the selector lies that instructions which are
    * not sensitive may show, such as FNSTENV. Zero, or the distance of the virtual state from the physical one.
    */
-  VISIBLE: 0x194,
+  VISIBLE: 0x198,
 
   /** x87 and later SSE state; see fpu.ts. */
   FPU: 0x200,
