@@ -168,6 +168,15 @@ const kernels: readonly GuestEntry[] = [
     reason: 'in real mode nothing traps and no segment can be shadowed',
   }),
   entry(
+    'gates',
+    'call, interrupt and trap gates of both sizes: parameters, inner stacks and their faults, returns outwards',
+    {
+      failing: [],
+      lines: [/^ {2}CS 00000009 SS 00000011 /, /EFLAGS 00000246 stack/],
+      reason: 'it prints CS, SS and EFLAGS behind each gate, which show ring 1 and the monitor’s IF',
+    },
+  ),
+  entry(
     'tasks',
     'hardware task switches of all kinds and sizes, and everything that can be wrong with them',
     {
