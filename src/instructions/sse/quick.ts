@@ -125,7 +125,8 @@ const isExactSum =
     // Of a difference the second part is that of -y.
     const lost = floating(b, f, 'sub', x, first);
     const other = op === 'add' ? floating(b, f, 'sub', second, y) : floating(b, f, 'add', second, y);
-    return floating(b, f, 'eq', lost, other);
+    // Near the largest numbers both may be infinite, and then say nothing: their difference is a NaN.
+    return isZero(b, f, floating(b, f, 'sub', lost, other));
   };
 const isExactProduct =
   (f: Format): Test =>

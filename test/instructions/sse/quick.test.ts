@@ -148,6 +148,14 @@ describe('the smallest normal number may have been tiny before it was rounded, a
   });
 });
 
+test('a sum near the largest numbers is not claimed as exact', () => {
+  memory.words.set([0xfe91cd53, 0, 0, 0, 0x7f7fffff, 0, 0, 0], SseScratch.FIRST >> 2);
+  memory.words[Fpu.MXCSR >> 2] = 0x1f80;
+  const x = builder.loadAtPacked(SseScratch.FIRST, 16);
+  const y = builder.loadAtPacked(SseScratch.SECOND, 16);
+  expect(quickComputations.addss!(builder, x, y).exact!()).toBe(0);
+});
+
 describe('a product is claimed as exact only if its bits have room', () => {
   test.each([
     ['mulss', [0x3f800800, 0], 0],
