@@ -143,8 +143,9 @@ export class Translator {
         offset,
         length: Math.max(1, decoded.length),
       };
+    // All the bytes that were looked at count as code: another one of them may make it an instruction.
     if (decoded.kind !== 'instruction')
-      return { instruction: null, selected: tooLong, treatment: 0, offset, length: 1 };
+      return { instruction: null, selected: tooLong, treatment: 0, offset, length: MAX_INSTRUCTION };
     const { instruction } = decoded;
     const { length } = instruction;
     const treatment = this.#options.treatment(instruction, place.mode);

@@ -30,6 +30,10 @@ export const cases: readonly KnownCase[] = [
     text: 'mode=p32 at=13ff6 budget=40 code=fe0500400100.b800000000.e9f0ffffff',
   },
   {
+    name: 'the last byte of what is too long for an instruction changes',
+    text: 'mode=v86 paging=legacy cpl=3 budget=20 fill=9f8e at=13fe5 deliver=1 eax=9714 code=01060540.b80001.f36667f33667663ef2f3f390.2665f2666666f226673e2e6664a4.dcff',
+  },
+  {
     name: 'the selector of an x87 instruction in a compressed ring',
     text: 'mode=p32 paging=legacy budget=1 code=d9ee',
   },
