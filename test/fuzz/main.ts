@@ -18,6 +18,8 @@ const PATIENCE = 30;
 const PROGRESS_INTERVAL = 5;
 /** Memory may grow by this much once the machines exist, in bytes: decoded forms and tables are kept. */
 const GROWTH_ALLOWED = 96 << 20;
+/** Findings after which the rest is not looked for: most of them will have one cause. */
+const MOST_FOUND = 20;
 const ENGINES = ['core', 'reference'];
 const TECHNIQUES = ['native', 'bt'];
 const PEERS = ['silicon'];
@@ -108,8 +110,10 @@ class Fuzzer {
         }
       }, 500);
       worker.on('message', (message: Message) => {
-        if (message.kind === 'found') this.#note(message.found);
-        else if (message.kind === 'memory') this.#memory.push(message.bytes);
+        if (message.kind === 'found') {
+          this.#note(message.found);
+          if (this.#found.length >= MOST_FOUND) leave(-1);
+        } else if (message.kind === 'memory') this.#memory.push(message.bytes);
         else this.#totals.set(number, message.tally);
         if (message.kind === 'done') leave(-1);
       });
