@@ -2,11 +2,18 @@ import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { LoadError } from '../../src/loader/image.ts';
 import { buildInitramfs, COMMAND_LINE, MEMORY } from './initramfs.ts';
-import { FetchError, hasPackageClient, type Outcome, PackageClient, type System } from './packages.ts';
+import {
+  FetchError,
+  hasPackageClient,
+  type KernelFlavour,
+  type Outcome,
+  PackageClient,
+  type System,
+} from './packages.ts';
 import { buildUserland } from './userland.ts';
 import { unpacked, type Wanted, wanted } from './wanted.ts';
 
@@ -30,7 +37,7 @@ interface Origin {
 }
 
 /** What versions.json says of the files, by key; it also has the initial file system's hash and the command line. */
-type Versions = Readonly<Partial<Record<Wanted['key'], Origin>>>;
+type Versions = Readonly<Record<string, Origin>>;
 
 /** The version line inside a bzImage up to its first space: what `uname -r` prints. */
 export const kernelRelease = (kernel: Uint8Array): string => {
@@ -58,13 +65,31 @@ interface Fetched {
   readonly version: string;
 }
 
+const filesOf = async (folder: string): Promise<readonly string[]> =>
+  existsSync(folder) ? await readdir(folder) : [];
+
+/** The folder in an unpacked package that a path means in which `*` is the only entry of the folder before it. */
+const folderIn = async (root: string, path: string): Promise<string> => {
+  let folder = root;
+  for (const part of path.split('/'))
+    folder = join(folder, part === '*' ? ((await filesOf(folder))[0] ?? part) : part);
+  return folder;
+};
+
+const kernelOf = ({ source }: Wanted): KernelFlavour | undefined =>
+  'kernel' in source ? source.kernel : undefined;
+
 /** Brings the missing files into the folder. @returns the packages that they came from, by key */
 const fetchMissing = async (
   folder: string,
   force: boolean,
   system: System,
-): Promise<Partial<Record<Wanted['key'], Fetched>>> => {
-  const missing = wanted.filter(({ file }) => force || !existsSync(join(folder, file)));
+): Promise<Record<string, Fetched>> => {
+  const absent = wanted.filter(({ file }) => force || !existsSync(join(folder, file)));
+  // A kernel and its modules go together.
+  const missing = wanted.filter(({ file, source }) =>
+    absent.some((one) => one.file === file || ('kernel' in source && kernelOf(one) === source.kernel)),
+  );
   if (missing.length === 0) return {};
   if (!(await hasPackageClient(system))) {
     if (missing.some(({ required }) => required)) throw new FetchError(supplyInstead(folder), 2);
@@ -75,22 +100,30 @@ const fetchMissing = async (
 
   const client = await PackageClient.open(system);
   const packages = new Map<Wanted, string>();
+  const kernels = new Map<KernelFlavour, string>();
   const independent: string[] = [];
   for (const item of missing) {
     const { source } = item;
-    packages.set(item, 'package' in source ? source.package : await client.kernelPackage(source.kernel));
-    if ('package' in source && source.independent) independent.push(source.package);
+    if ('package' in source) {
+      packages.set(item, source.package);
+      if (source.independent) independent.push(source.package);
+      continue;
+    }
+    const kernel = kernels.get(source.kernel) ?? (await client.kernelPackage(source.kernel));
+    kernels.set(source.kernel, kernel);
+    packages.set(item, kernel);
   }
   const scratch = await mkdtemp(join(folder, '.fetch-'));
   try {
-    const versions = await client.unpack([...packages.values()], scratch, independent);
-    const fetched: Partial<Record<Wanted['key'], Fetched>> = {};
+    const versions = await client.unpack([...new Set(packages.values())], scratch, independent);
+    const fetched: Record<string, Fetched> = {};
     for (const [item, name] of packages) {
-      const from = join(scratch, name, item.folder);
-      const found = (await readdir(from)).find((candidate) => candidate.startsWith(item.member));
+      const from = await folderIn(join(scratch, name), item.folder);
+      const found = (await filesOf(from)).find((candidate) => candidate.startsWith(item.member));
       if (found === undefined) throw new FetchError(`${name} has no /${item.folder}/${item.member}`, 1);
       const bytes = unpacked(item, await readFile(join(from, found)));
       item.check(bytes, `${found} of ${name}`);
+      await mkdir(dirname(join(folder, item.file)), { recursive: true });
       await writeWhole(join(folder, item.file), bytes);
       fetched[item.key] = { package: name, version: versions.get(name) ?? '' };
     }
@@ -119,7 +152,7 @@ const makeGuest = async (folder: string, force: boolean, system: System): Promis
 
   const versionsPath = join(folder, 'versions.json');
   const before = await readVersions(versionsPath);
-  const origins: Partial<Record<Wanted['key'], Origin>> = {};
+  const origins: Record<string, Origin> = {};
   for (const { key, file, check } of wanted) {
     const path = join(folder, file);
     if (!existsSync(path)) continue;

@@ -27,13 +27,20 @@ const gnumachFile = () => {
   return makeElf({ segments: [{ physical: MIB, data: header }], entry: MIB });
 };
 /** What each package has that we want: folder, file, bytes. */
-const contents: Readonly<Record<string, readonly [string, string, Uint8Array]>> = {
-  [KERNEL]: ['boot', 'vmlinuz-6.1.0-50-686', kernelFile()],
-  [`${KERNEL}-pae`]: ['boot', 'vmlinuz-6.1.0-50-686-pae', kernelFile()],
-  'busybox-static': ['bin', 'busybox', busyboxFile()],
-  'memtest86+': ['boot', 'memtest86+ia32.bin', kernelFile()],
-  'gnumach-image-1.8-486': ['boot', 'gnumach-1.8-486.gz', gzipSync(gnumachFile())],
-  ipxe: ['boot', 'ipxe.lkrn', kernelFile()],
+const contents: Readonly<Record<string, readonly (readonly [string, string, Uint8Array])[]>> = {
+  [KERNEL]: [['boot', 'vmlinuz-6.1.0-50-686', kernelFile()]],
+  [`${KERNEL}-pae`]: [
+    ['boot', 'vmlinuz-6.1.0-50-686-pae', kernelFile()],
+    ...['crypto', 'arch/x86/crypto', 'lib/raid6'].flatMap((folder) =>
+      ['cryptd', 'crypto_simd', 'serpent_generic', 'serpent-sse2-i586', 'raid6_pq', 'xor'].map(
+        (name) => [`lib/modules/6.1.0-50-686-pae/kernel/${folder}`, `${name}.ko`, busyboxFile()] as const,
+      ),
+    ),
+  ],
+  'busybox-static': [['bin', 'busybox', busyboxFile()]],
+  'memtest86+': [['boot', 'memtest86+ia32.bin', kernelFile()]],
+  'gnumach-image-1.8-486': [['boot', 'gnumach-1.8-486.gz', gzipSync(gnumachFile())]],
+  ipxe: [['boot', 'ipxe.lkrn', kernelFile()]],
 };
 
 describe('the kernel package', () => {
@@ -97,9 +104,10 @@ describe('the command', () => {
         }
         if (line.startsWith('dpkg-deb -f')) return { ...outcome, stdout: '1.0\n' };
         if (line.startsWith('dpkg-deb -x')) {
-          const [folder, file, bytes] = contents[args[2]]!;
-          await mkdir(join(cwd, args[2], folder), { recursive: true });
-          await writeFile(join(cwd, args[2], folder, file), bytes);
+          for (const [folder, file, bytes] of contents[args[2]]!) {
+            await mkdir(join(cwd, args[2], folder), { recursive: true });
+            await writeFile(join(cwd, args[2], folder, file), bytes);
+          }
         }
         return outcome;
       },
@@ -114,6 +122,7 @@ describe('the command', () => {
     'initrd.gz',
     'ipxe.lkrn',
     'memtest86+.bin',
+    'modules-pae',
     'versions.json',
     'vmlinuz',
     'vmlinuz-pae',

@@ -31,6 +31,8 @@ export interface Run {
 interface RunOptions {
   /** The kernel's file. */
   readonly kernel?: string;
+  /** A cpio archive that is unpacked over the initial file system. */
+  readonly overlay?: Uint8Array;
   /** What the user types. */
   readonly exchanges: readonly Exchange[];
   /** Instructions after which the run is stopped. */
@@ -41,7 +43,7 @@ interface RunOptions {
 
 export const runLinux = async (
   technique: TechniqueName,
-  { kernel = 'vmlinuz', exchanges, limit = Number.POSITIVE_INFINITY, figures = false }: RunOptions,
+  { kernel = 'vmlinuz', overlay, exchanges, limit = Number.POSITIVE_INFINITY, figures = false }: RunOptions,
 ): Promise<Run> => {
   let prompted = false;
   const session = new ShellSession(exchanges, (bytes) => machine.sendSerial(bytes));
@@ -60,7 +62,11 @@ export const runLinux = async (
     name: kernel,
     kernel: debianFile(kernel),
     append: COMMAND_LINE,
-    modules: [{ name: 'initrd', bytes: debianFile('initrd.gz'), commandLine: '' }],
+    modules: [debianFile('initrd.gz'), ...(overlay ? [overlay] : [])].map((bytes) => ({
+      name: 'initrd',
+      bytes,
+      commandLine: '',
+    })),
   });
   const guard = setInterval(() => {
     if (machine.processor.retired >= limit) machine.stop();
