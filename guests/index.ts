@@ -186,6 +186,11 @@ const kernels: readonly GuestEntry[] = [
         'STR and SLDT show the monitor’s task; IRET with NT looks for its caller in the monitor’s TSS, and faults',
     },
   ),
+  entry('task-paging', 'task switches under paging: CR3, PDPTE registers, page faults in either task', {
+    failing: [],
+    lines: [/^unexpected interrupt 0000000A error 0000FFFC /],
+    reason: 'IRET with NT looks for its caller in the monitor’s TSS, and faults',
+  }),
   entry(
     'virtual-8086',
     'virtual-8086 mode and ring 3 with virtual interrupts (VME, PVI), a line for each instruction and IOPL',
