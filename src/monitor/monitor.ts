@@ -4,7 +4,7 @@
  * compressed rings and shadow page tables.
  */
 import type { Instruction } from '../decoder/instruction.ts';
-import { deliverEvent, deliverException } from '../instructions/callouts/index.ts';
+import { deliverEvent, deliverException, isVirtualInterruptPending } from '../instructions/callouts/index.ts';
 import { CpuAccess, type Platform } from '../interpreter/cpu-access.ts';
 import type { Control, ControlledCpu, Processor } from '../interpreter/processor.ts';
 import {
@@ -230,6 +230,8 @@ export class Monitor implements Control {
   /** Executes an instruction that trapped because the guest is deprivileged, on the virtual CPU. */
   #emulate(): boolean {
     if (this.#technique.rewrites || this.#emulating) return false;
+    // A #GP that is about a pending virtual interrupt is the guest's, whatever the instruction.
+    if (isVirtualInterruptPending(this.#guest)) return false;
     this.#emulating = true;
     const emulated = this.#processor.executeOnce();
     this.#emulating = false;

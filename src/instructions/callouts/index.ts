@@ -21,6 +21,7 @@ export { Feature } from './features.ts';
 export { deliver } from './interrupt.ts';
 export { loadCr3 } from './pdptes.ts';
 export { loadSegment } from './segment-load.ts';
+export { isVirtualInterruptPending } from './virtual-8086.ts';
 
 export interface Callout {
   /** Executes the instruction. @throws Fault before its first architectural change */

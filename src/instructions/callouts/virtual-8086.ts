@@ -69,15 +69,19 @@ export const checkVirtualFlags = (cpu: Cpu, image: number): number => {
   return (image & 0xffff & ~Flag.IF) | (image & Flag.IF ? Flag.VIF : 0);
 };
 
+/** Whether an interrupt waits that may be delivered to the 8086 program: then no instruction of it starts. */
+export const isVirtualInterruptPending = (cpu: Cpu): boolean => {
+  const { state } = cpu;
+  const flags = state.sys(System.FLAGS);
+  if ((flags & Flag.VIF) === 0 || (flags & Flag.VIP) === 0) return false;
+  const extension = isVirtual8086(cpu) ? CR4.VME : CR4.PVI;
+  return state.cpl === 3 && (state.sys(System.CR4) & extension) !== 0;
+};
+
 /**
  * To be called where VIF and VIP may both have become set, which is a pending interrupt that may be delivered:
  * the next instruction does not start (SDM vol. 3, section 20.3.2). @throws LateFault #GP(0)
  */
 export const checkPendingVirtualInterrupt = (cpu: Cpu): void => {
-  const { state } = cpu;
-  const flags = state.sys(System.FLAGS);
-  if ((flags & Flag.VIF) === 0 || (flags & Flag.VIP) === 0) return;
-  const extension = isVirtual8086(cpu) ? CR4.VME : CR4.PVI;
-  const virtual = state.cpl === 3 && (state.sys(System.CR4) & extension) !== 0;
-  if (virtual) throw new LateFault(Vector.GP);
+  if (isVirtualInterruptPending(cpu)) throw new LateFault(Vector.GP);
 };
