@@ -231,6 +231,39 @@ describe('the command', () => {
     expect(errors[1]).toContain('busybox is ');
   });
 
+  it('builds the userland with the scripts of the workloads', async () => {
+    const workloads = join(folder, 'workloads');
+    await mkdir(workloads);
+    await writeFile(join(workloads, 'build.sh'), '');
+    const { system, commands } = debian();
+    const run: System['run'] = async (command, args, cwd = '') => {
+      if (args[0]?.endsWith('bare/build.sh')) {
+        await mkdir(join(args[0], '..'), { recursive: true });
+        await writeFile(join(args[0], '../micro.elf'), 'micro');
+      } else if (command === 'sh') await writeFile(join(cwd, 'initrd.gz'), 'userland');
+      return system.run(command, args, cwd);
+    };
+    expect(await fetch({ ...system, run }, '--userland', '--workloads', workloads)).toBe(0);
+    expect(await readFile(join(folder, 'initrd-userland.gz'), 'utf8')).toBe('userland');
+    expect(await readFile(join(folder, 'micro.elf'), 'utf8')).toBe('micro');
+    expect(commands).toContain('gcc -m32 -static -o empty empty.c -lm');
+    expect((await files()).filter((name) => name.startsWith('.'))).toEqual([]);
+  });
+
+  it('does without the userland where it cannot be built, and says so', async () => {
+    const workloads = join(folder, 'workloads');
+    await mkdir(workloads);
+    await writeFile(join(workloads, 'build.sh'), '');
+    const { system } = debian({ 'gcc -m32': [{ status: 1, stderr: 'error: sys/cdefs.h: No such file' }] });
+    const reports: string[] = [];
+    const told = { ...system, report: (line: string) => void reports.push(line) };
+    expect(await fetch(told, '--userland', '--workloads', workloads)).toBe(0);
+    expect(reports.at(-1)).toMatch(/^SKIPPED: the userland: there is no gcc that makes i386 programs/);
+    expect(existsSync(join(folder, 'initrd-userland.gz'))).toBe(false);
+    expect(await fetch(debian().system, '--userland', '--workloads', join(folder, 'nowhere'))).toBe(2);
+    expect(errors[0]).toContain('it is not the folder of the workloads');
+  });
+
   it('refuses unknown options', async () => {
     expect(await main(['--frobnicate'], debian().system)).toBe(2);
     expect(errors[0]).toContain('--frobnicate');
