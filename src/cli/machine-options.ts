@@ -31,7 +31,7 @@ export interface MachineFlags {
 /** Adds the options to a command. */
 export const addMachineOptions = (command: Command): Command =>
   command
-    .addOption(new Option('-m, --memory <size>', 'guest memory, 2M to 1990M (256M)').argParser(parseSize))
+    .addOption(new Option('-m, --memory <size>', 'guest memory, 2M to 1980M (256M)').argParser(parseSize))
     .addOption(
       new Option(
         '--technique <name>',
