@@ -195,6 +195,7 @@ export class Processor {
     this.#granted = 0;
     this.#withheld = 0;
     this.#singly = false;
+    this.#nmiLevel = false;
     this.breakpoints.update(this.state);
     this.mmu.user = false;
   }

@@ -34,6 +34,10 @@ export const cases: readonly KnownCase[] = [
     text: 'mode=v86 paging=legacy cpl=3 budget=20 fill=9f8e at=13fe5 deliver=1 eax=9714 code=01060540.b80001.f36667f33667663ef2f3f390.2665f2666666f226673e2e6664a4.dcff',
   },
   {
+    name: 'a handler whose first instruction faults, on a stack that never ends',
+    text: 'mode=p32 deliver=1 budget=20 esp=80000000 mem=9030:00300800008e0100 code=0f0b',
+  },
+  {
     name: 'the selector of an x87 instruction in a compressed ring',
     text: 'mode=p32 paging=legacy budget=1 code=d9ee',
   },

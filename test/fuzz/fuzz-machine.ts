@@ -23,11 +23,12 @@ import { loadState } from './registers.ts';
 import { type Remains, snapshot } from './remains.ts';
 import type { Variant } from './variants.ts';
 
-/** Exceptions noted before a run is given up: most of what comes then comes over and over. */
+/** Exceptions noted, not delivered, before a run is given up: most of what comes then comes over and over. */
 const MOST_EVENTS = 40;
-const MOST_DELIVERED = 400;
-/** Times the processor may come back without having retired an instruction, or wait for an interrupt. */
-const MOST_STALLS = 20;
+/** Times the processor may come back without having retired an instruction. */
+const MOST_STALLS = 3;
+/** Times a halted processor may be interrupted in vain. */
+const MOST_WAITS = 20;
 /** Calendar of the PC's clock, milliseconds since 1970. */
 const START = 1_700_000_000_000;
 
@@ -136,11 +137,11 @@ export class FuzzMachine {
     const { eip } = guestState;
     this.#events.push(this.processor.retired - this.#first, vector, error, eip, guestState.sys(System.CR2));
     const { deliver } = this.#case;
-    if (this.#events.length > 5 * (deliver ? MOST_DELIVERED : MOST_EVENTS)) {
+    if (deliver) return true;
+    if (this.#events.length > 5 * MOST_EVENTS) {
       this.#end('exceptions');
       return false;
     }
-    if (deliver) return true;
     const start = codeOffset(this.#case);
     const length = this.#starts.at(-1)!;
     const next = this.#starts.find((offset) => offset > eip - start) ?? length;
@@ -149,10 +150,19 @@ export class FuzzMachine {
     return false;
   }
 
+  /** One of four interrupts is an NMI. */
+  #interrupt(): void {
+    const { processor } = this;
+    if (this.#raised++ % 4 !== 3) processor.interruptRequest = true;
+    else {
+      processor.nonMaskableInterrupt = true;
+      processor.nonMaskableInterrupt = false;
+    }
+  }
   #acknowledge(): number {
     if (this.#pc) return this.#pc.interrupts.acknowledge();
     this.processor.interruptRequest = false;
-    return 0x20 + (this.#raised++ & 7);
+    return 0x20 + (this.#raised & 7);
   }
   #setA20(enabled: boolean): void {
     this.#a20 = enabled;
@@ -236,7 +246,7 @@ export class FuzzMachine {
       while (executed < mark && this.#ended === '') {
         if (executed >= due) {
           due += c.interrupts;
-          this.processor.interruptRequest = true;
+          this.#interrupt();
         }
         if (!this.#wake(c)) break;
         const granted = Math.min(stride, mark - executed, due - executed, this.#clock?.budget() ?? mark);
@@ -258,15 +268,15 @@ export class FuzzMachine {
   }
   /** Lets time pass, and a halted processor wait for an interrupt. @returns whether it may run */
   #wake(c: Case): boolean {
-    const { processor, control } = this;
+    const { processor } = this;
     this.#clock?.expire();
     if (!this.#halted) return true;
-    for (let tries = 0; tries < MOST_STALLS && control.interruptsEnabled(); tries++) {
-      if (processor.interruptRequest) {
+    for (let tries = 0; tries < MOST_WAITS; tries++) {
+      if (processor.wakes) {
         this.#halted = false;
         return true;
       }
-      if (c.interrupts > 0) processor.interruptRequest = true;
+      if (c.interrupts > 0) this.#interrupt();
       this.#clock?.idle();
       this.#clock?.expire();
     }

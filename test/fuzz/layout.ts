@@ -254,7 +254,8 @@ const handler16 = (start: number, length: number): number[] => [
 export const Handler = { ERROR: 0x00, PLAIN: 0x03, RETURN: 0x2f, ERROR16: 0x40, PLAIN16: 0x43 } as const;
 const RETURN16 = 0x72;
 
-const isTrap = (vector: number): boolean => vector === 1 || vector === 3 || vector === 4 || vector >= 0x20;
+const isTrap = (vector: number): boolean =>
+  vector === 1 || vector === 2 || vector === 3 || vector === 4 || vector >= 0x20;
 
 const writeInterruptTables = (image: Image): void => {
   for (let v = 0; v < 256; v++) {

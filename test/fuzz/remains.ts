@@ -39,7 +39,8 @@ export const snapshot = (guest: CpuState): Int32Array => {
     (marked(State.SHADOW) ? 1 : 0) |
     (marked(State.HOLD) ? 2 : 0) |
     (marked(State.RESUME) ? 4 : 0) |
-    (words[State.DEBUG_TRAP >> 2]! << 3);
+    (words[State.NMI >> 2]! << 3) |
+    (words[State.DEBUG_TRAP >> 2]! << 5);
   state.set(words.subarray(FPU_STATE.start >> 2, FPU_STATE.end >> 2), FPU);
   state.set(words.subarray(guest.system >> 2, (guest.system >> 2) + SYSTEM_WORDS), SYSTEM);
   state.set(words.subarray(State.MEMORY_TYPES >> 2, (State.MEMORY_TYPES >> 2) + TYPES_WORDS), TYPES);

@@ -20,7 +20,7 @@ const LOAD_ADDRESSES = 1 << 16;
 const PATIENCE = 5;
 
 /** A Multiboot kernel that sets up the standard image and runs a case's program in ring 0. */
-const kernelOf = (c: Case): Uint8Array => {
+export const kernelOf = (c: Case): Uint8Array => {
   const image = new Uint8Array(SMALL_RAM);
   writeImage(c, image);
   const used = image.subarray(Area.TOP, Area.ARENA_END);
