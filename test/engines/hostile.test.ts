@@ -5,6 +5,7 @@ import { sourcesIn } from '../../guests/files.ts';
 import type { TechniqueName } from '../../src/machine/machine.ts';
 import { expectContained } from './containment.ts';
 import { type Hostile, hostileKernel, hostiles, PATTERN } from './hostile.ts';
+import { brokenTables } from './hostile-tables.ts';
 import { snapshot } from './snapshot.ts';
 import { engine, type Run, runKernel } from './support.ts';
 
@@ -25,7 +26,7 @@ const whatTheGuestSaw = ({ machine, outcome, text }: Run) => ({
 });
 
 describe('a hostile guest', () => {
-  test.each(hostiles)('$name', async (hostile) => {
+  test.each([...hostiles, ...brokenTables])('$name', async (hostile) => {
     const image = await imageOf(hostile);
     const run = async (technique: TechniqueName) => {
       const run = await runKernel(image, technique, { instructions: 1e6 }, hostile.name, MEMORY);

@@ -35,7 +35,7 @@ const turnPagingOn = (cr3: string | number = DIRECTORY): string => `
     or $0x80000000, %eax
     mov %eax, %cr0
 `;
-const mapped = (entry: string): string => tables(entry) + turnPagingOn();
+export const mapped = (entry: string): string => tables(entry) + turnPagingOn();
 /** Writes and reads at a linear address in every way there is. */
 const assault = (address: string): string => `
     mov $${address}, %edi
@@ -66,10 +66,10 @@ const assault = (address: string): string => `
     mov 0xffe(%edi), %ecx
     mov 0x1ffc(%edi), %edx
 `;
-const farJump = (selector: string, offset: string): string =>
+export const farJump = (selector: string, offset: string): string =>
   `.byte 0xea\n .long ${offset}\n .word ${selector}\n`;
 /** The spare descriptor: 4 GiB of 32-bit data or code with a base. */
-const spare = (base: number, access: number): string => `
+export const spare = (base: number, access: number): string => `
     movl $${(((base & 0xffff) << 16) | 0xffff) >>> 0}, gdt_spare
     movl $${((base & 0xff000000) | 0xcf0000 | (access << 8) | ((base >>> 16) & 0xff)) >>> 0}, gdt_spare + 4
 `;
