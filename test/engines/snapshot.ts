@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Machine } from '../../src/machine/machine.ts';
 import { Fpu } from '../../src/x86/fpu.ts';
 import { gprNames, SystemSegment, segmentNames } from '../../src/x86/registers.ts';
-import { SegmentField, State, System } from '../../src/x86/state.ts';
+import { SegmentField, STATE_END, State, System } from '../../src/x86/state.ts';
 
 const hexadecimal = (value: number): string => (value >>> 0).toString(16).padStart(8, '0');
 
@@ -41,6 +41,9 @@ export const snapshot = (machine: Machine): Readonly<Record<string, string>> => 
     state[name] = HIDDEN.map((field) => hexadecimal(cpu.segment(i, field))).join(' ');
   const digest = (bytes: Uint8Array) => createHash('sha1').update(bytes).digest('hex');
   state.FPU = digest(memory.bytes.subarray(State.FPU, Fpu.XMM + 8 * 16));
+  state.memoryTypes = digest(memory.bytes.subarray(State.MEMORY_TYPES, STATE_END));
+  const pdptes = cpu.system + System.PDPTES;
+  state.PDPTEs = Buffer.from(memory.bytes.subarray(pdptes, pdptes + 32)).toString('hex');
   state.memory = digest(memory.ram());
   return state;
 };
