@@ -167,6 +167,11 @@ const kernels: readonly GuestEntry[] = [
     refused: true,
     reason: 'in real mode nothing traps and no segment can be shadowed',
   }),
+  entry('protected-286', 'protected mode of an 80286: LMSW, 16-bit gates, TSS and LDT, ring 3 and back', {
+    failing: [],
+    refused: true,
+    reason: 'it begins in real mode, where nothing traps and no segment can be shadowed',
+  }),
   entry(
     'gates',
     'call, interrupt and trap gates of both sizes: parameters, inner stacks and their faults, returns outwards',
