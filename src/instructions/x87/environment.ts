@@ -99,8 +99,22 @@ const scatter = (cpu: Cpu, fpu: FpuState): void => {
 
 const fieldSize = (operands: Operands): 2 | 4 => (operands.size === 2 ? 2 : 4);
 
-const readFields = (cpu: Cpu, operands: Operands): void => {
+/**
+ * Checks an image for writing in the order in which processors do, which shows in CR2: its first field, its
+ * last byte, then all of it.
+ */
+const probeImage = (cpu: Cpu, operands: Operands, total: number): void => {
+  const { segment, offset } = operands;
+  cpu.probeWrite(segment, offset, fieldSize(operands));
+  cpu.probeWrite(segment, (offset + total - 1) >>> 0, 1);
+  cpu.probeWrite(segment, offset, total);
+};
+
+/** Reads the environment of an image of `total` bytes, whose last byte is looked at behind the first field. */
+const readFields = (cpu: Cpu, operands: Operands, total: number): void => {
   const size = fieldSize(operands);
+  cpu.read(operands.segment, operands.offset, size);
+  cpu.read(operands.segment, (operands.offset + total - 1) >>> 0, 1);
   for (let field = 0; field < FIELDS; field++) {
     fields[field] = cpu.read(operands.segment, (operands.offset + field * size) >>> 0, size);
   }
@@ -118,14 +132,14 @@ const writeFields = (cpu: Cpu, operands: Operands): void => {
 
 const fldenv: Run = (cpu, operands) => {
   const fpu = enter(cpu);
-  readFields(cpu, operands);
+  readFields(cpu, operands, FIELDS * fieldSize(operands));
   scatter(cpu, fpu);
 };
 
 /** FNSTENV also masks all exceptions. */
 const fnstenv: Run = (cpu, operands) => {
   const fpu = enterNoWait(cpu);
-  cpu.probeWrite(operands.segment, operands.offset, FIELDS * fieldSize(operands));
+  probeImage(cpu, operands, FIELDS * fieldSize(operands));
   gather(cpu, fpu, fieldSize(operands));
   writeFields(cpu, operands);
   fpu.control |= FPU_EXCEPTIONS;
@@ -141,7 +155,7 @@ const registers = new Int32Array(24);
 
 const frstor: Run = (cpu, operands) => {
   const fpu = enter(cpu);
-  readFields(cpu, operands);
+  readFields(cpu, operands, FIELDS * fieldSize(operands) + REGISTERS_SIZE);
   const start = operands.offset + FIELDS * fieldSize(operands);
   for (let index = 0; index < 8; index++) {
     const half = (n: number): number =>
@@ -160,7 +174,7 @@ const frstor: Run = (cpu, operands) => {
 const fnsave: Run = (cpu, operands) => {
   const fpu = enterNoWait(cpu);
   const start = operands.offset + FIELDS * fieldSize(operands);
-  cpu.probeWrite(operands.segment, operands.offset, FIELDS * fieldSize(operands) + REGISTERS_SIZE);
+  probeImage(cpu, operands, FIELDS * fieldSize(operands) + REGISTERS_SIZE);
   gather(cpu, fpu, fieldSize(operands));
   writeFields(cpu, operands);
   for (let index = 0; index < 8; index++) {

@@ -42,6 +42,8 @@ const movesXmm = (cpu: Cpu): boolean => hasMxcsr(cpu) && (cpu.state.sys(System.C
 
 const fxsave: Run = (cpu, operands) => {
   const fpu = enter(cpu, operands);
+  // The last byte is looked at first, which shows in CR2.
+  cpu.probeWrite(operands.segment, (operands.offset + IMAGE_SIZE - 1) >>> 0, 1);
   cpu.probeWrite(operands.segment, operands.offset, IMAGE_SIZE);
   const { words } = fpu;
   image[Image.CONTROL] = fpu.control | (fpu.status << 16);
@@ -67,11 +69,11 @@ const fxsave: Run = (cpu, operands) => {
 
 const fxrstor: Run = (cpu, operands) => {
   const fpu = enter(cpu, operands);
+  // The area ends beyond what is used of it, and must be accessible to its end.
+  cpu.read(operands.segment, (operands.offset + IMAGE_SIZE - 1) >>> 0, 1);
   for (let word = 0; word < WRITTEN_WORDS; word++) {
     image[word] = cpu.read(operands.segment, (operands.offset + word * 4) >>> 0, 4);
   }
-  // The area ends beyond what is used of it, and must be accessible to its end.
-  cpu.read(operands.segment, (operands.offset + IMAGE_SIZE - 4) >>> 0, 4);
   if (hasMxcsr(cpu) && image[Image.MXCSR] & ~MXCSR_MASK) throw new Fault(Vector.GP);
   const { words } = fpu;
   words[Fpu.STATUS >> 2] = image[Image.CONTROL] >>> 16;

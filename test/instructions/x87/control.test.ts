@@ -301,3 +301,24 @@ describe('FXSAVE and FXRSTOR (SDM vol. 1, table 10-2)', () => {
     expect(machine.faultOf('fxrstor', memory())).toBe(Vector.GP);
   });
 });
+
+/** As a Zen 5 does it; the manual does not say. */
+describe('the address in CR2 of an image that ends where nothing is mapped', () => {
+  test.each([
+    ['fnsave', 4, 100, 7],
+    ['fnsave', 4, 2, 0],
+    ['fnsave', 2, 88, 5],
+    ['frstor', 4, 34, 73],
+    ['fnstenv', 4, 20, 7],
+    ['fnstenv', 4, 3, 0],
+    ['fnstenv', 2, 3, 10],
+    ['fldenv', 4, 27, 0],
+    ['fxsave', 4, 32, 479],
+    ['fxrstor', 4, 496, 15],
+  ] as const)('%s, operand size %i, %i bytes before', (name, size, before, beyond) => {
+    machine.limit = AT + 0x1000;
+    expect(machine.faultOf(name, memory(machine.limit - before, size))).toBe(Vector.PF);
+    expect(machine.faultAddress).toBe(machine.limit + beyond);
+    expect(machine.written.size).toBe(0);
+  });
+});

@@ -41,11 +41,20 @@ export class FlatMachine {
     this.fpu.reset();
   }
 
+  /** The first byte that was not present of the access that faulted last. */
+  faultAddress = 0;
+
+  private check(address: number, size: number): void {
+    if (address + size <= this.limit) return;
+    this.faultAddress = Math.max(address, this.limit);
+    throw new Fault(Vector.PF);
+  }
   index(address: number): number {
     if (address < MEMORY_BASE || address >= this.limit) throw new Fault(Vector.PF);
     return address - MEMORY_BASE;
   }
   read(_segment: number, offset: number, size: number): number {
+    this.check(offset, size);
     let value = 0;
     for (let i = size - 1; i >= 0; i--) value = value * 256 + this.memory[this.index(offset + i)];
     return value;
@@ -59,6 +68,7 @@ export class FlatMachine {
     }
   }
   probeWrite(_segment: number, offset: number, size: number): void {
+    this.check(offset, size);
     this.index(offset);
     this.index(offset + size - 1);
   }
