@@ -29,6 +29,11 @@ main:
     check "division by zero: vector 0 taken", RESULTS, $1
     check "its IP is the division's", RESULTS + 4, $divide_instruction - real_begin
 
+    call_real single_steps
+    check "single steps in real mode", RESULTS, $9
+    check "the last behind the POPF that clears TF", RESULTS + 4, $stepped - real_begin
+    check "TF in the handler of INT", RESULTS + 8, $0
+
     call_real timer_interrupt
     check "timer interrupt in real mode", RESULTS, $1
 
@@ -120,6 +125,45 @@ interrupt:
     and $1, %ax
     movl %eax, %es:RESULTS + 20
     ret
+# TF is set before NOP; neither INT, which clears it, nor MOV to SS is followed by a trap (SDM vol. 3, 17.3.1.4).
+single_steps:
+    xor %ax, %ax
+    mov %ax, %es
+    real_handler 1, count_step
+    real_handler OUR_VECTOR, show_trap_flag
+    movl $0, %es:RESULTS
+    pushw $0x102
+    popfw
+    nop
+    mov %ss, %ax
+    mov %ax, %ss
+    nop
+    int $OUR_VECTOR
+    nop
+    mov $2, %cx
+    rep lodsb
+    pushw $2
+    popfw
+stepped:
+    nop
+    ret
+count_step:
+    push %bp
+    mov %sp, %bp
+    push %eax
+    incl %es:RESULTS
+    movzwl 2(%bp), %eax
+    movl %eax, %es:RESULTS + 4
+    pop %eax
+    pop %bp
+    iretw
+show_trap_flag:
+    pushfw
+    pop %ax
+    and $0x100, %ax
+    movzwl %ax, %eax
+    movl %eax, %es:RESULTS + 8
+    iretw
 handle_interrupt:
     push %bp
     mov %sp, %bp

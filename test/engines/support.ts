@@ -33,13 +33,15 @@ export interface RunOptions {
   readonly instructions?: number;
   /** Gives up as soon as the console shows this text: at the same instruction in every run. */
   readonly until?: string | undefined;
+  /** Changes the machine before it starts. */
+  prepare?(machine: Machine): void;
 }
 
 /** Runs a Multiboot kernel to its end. An outcome of `stopped` means that it was given up. */
 export const runKernel = async (
   kernel: Uint8Array,
   technique: Exclude<MachineOptions['technique'], undefined>,
-  { instructions = 200e6, until }: RunOptions = {},
+  { instructions = 200e6, until, prepare }: RunOptions = {},
   name = 'kernel',
   memory = 16,
 ): Promise<Run> => {
@@ -57,6 +59,7 @@ export const runKernel = async (
     onWarning: (message) => warnings.push(message),
   });
   machine.load({ name, kernel });
+  prepare?.(machine);
   const interrupts: string[] = [];
   const { processor } = machine;
   const { acknowledgeInterrupt } = processor;
