@@ -122,6 +122,23 @@ main:
     movl $DOWN_STACK, tss + tss_ss1
     movl $0x100c, tss + tss_esp1
     run call_gate
+    scenario "an inner stack of 16 bits"
+    call middle_gate
+    movl $WORD_STACK, tss + tss_ss1
+    movl $0x12340fc0, tss + tss_esp1
+    run call_gate
+    scenario "an inner stack of 16 bits, SP1 zero"
+    call middle_gate
+    movl $WORD_STACK, tss + tss_ss1
+    movl $0x12340000, tss + tss_esp1
+    run call_gate
+    scenario "an inner stack of 16 bits, by INT"
+    mov $0xee00, %eax
+    call long_vector
+    movw $RING1_CODE, idt + VECTOR * 8 + 2
+    movl $WORD_STACK, tss + tss_ss1
+    movl $0x12340fc0, tss + tss_esp1
+    run interrupt
     scenario "parameters beyond the outer limit"
     call middle_gate
     movb $2, GATES_GDT + GATE + 4

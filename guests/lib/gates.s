@@ -15,7 +15,8 @@
 .set USER_DOWN_STACK, 0xd8 + 3
 .set USER_DOWN_STACK_16, 0xe0 + 3
 .set TSS_16, 0xe8
-.set GATES_GDT_LIMIT, 0xef
+.set WORD_STACK, 0xf0 + 1           # ring 1, limit 0xfff, 16-bit
+.set GATES_GDT_LIMIT, 0xf7
 
 .set tss_esp0, 4
 .set tss_ss0, 8
@@ -67,6 +68,8 @@ gates_descriptors:
     .byte 0x20, 0xf7, 0x00, 0
     .word 0x2b, 0                   # TSS_16
     .byte 0, 0x81, 0, 0
+    .word 0xfff, 0x4000             # WORD_STACK
+    .byte 0x20, 0xb3, 0, 0
 gates_descriptors_end:
 
 # Prints the name behind the call, and makes everything what it is by default.
