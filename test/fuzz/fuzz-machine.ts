@@ -25,8 +25,13 @@ import type { Variant } from './variants.ts';
 
 /** Exceptions noted, not delivered, before a run is given up: most of what comes then comes over and over. */
 const MOST_EVENTS = 40;
+/**
+ * Exceptions without an instruction between them before a run is given up: more than after which the processor comes
+ * back by itself.
+ */
+const MOST_IN_ROW = 2500;
 /** Times the processor may come back without having retired an instruction. */
-const MOST_STALLS = 3;
+const MOST_STALLS = 20;
 /** Times a halted processor may be interrupted in vain. */
 const MOST_WAITS = 20;
 /** Calendar of the PC's clock, milliseconds since 1970. */
@@ -54,6 +59,7 @@ export class FuzzMachine {
   #case!: Case;
   #starts: readonly number[] = [];
   #events: number[] = [];
+  #inRow = 0;
   #ended = '';
   #halted = false;
   /** Instructions retired before this run, and a digest of what was sent to ports. */
@@ -135,7 +141,13 @@ export class FuzzMachine {
   #noted(vector: number, error: number): boolean {
     const { guestState } = this.control;
     const { eip } = guestState;
-    this.#events.push(this.processor.retired - this.#first, vector, error, eip, guestState.sys(System.CR2));
+    const retired = this.processor.retired - this.#first;
+    this.#inRow = this.#events.at(-5) === retired ? this.#inRow + 1 : 0;
+    this.#events.push(retired, vector, error, eip, guestState.sys(System.CR2));
+    if (this.#inRow >= MOST_IN_ROW) {
+      this.#end('storm');
+      return false;
+    }
     const { deliver } = this.#case;
     if (deliver) return true;
     if (this.#events.length > 5 * MOST_EVENTS) {
@@ -214,6 +226,7 @@ export class FuzzMachine {
     this.#case = c;
     this.#starts = startsOf(c);
     this.#events = [];
+    this.#inRow = 0;
     this.#ended = '';
     this.#halted = false;
     this.#sent = 0;

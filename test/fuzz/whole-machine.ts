@@ -10,6 +10,7 @@ import { Area, codeOffset, GDT_LIMIT, IDT_LIMIT, Selector, SMALL_RAM, writeImage
 import { le16, le32 } from './operands.ts';
 import type { Found } from './session.ts';
 
+const TECHNIQUES = ['native', 'bt', 'trap'] as const;
 const MEMORY = 2 << 20;
 /** Where the kernel is loaded: a stub, then the image that it moves down. */
 const BASE = 0x100000;
@@ -61,7 +62,7 @@ export class WholeMachines {
     try {
       const machine = new Machine(this.#decoder, {
         memory: MEMORY,
-        technique: seed & 1 ? 'bt' : 'native',
+        technique: TECHNIQUES[(seed >>> 2) % TECHNIQUES.length]!,
         engine: seed % 10 === 0 ? 'reference' : 'core',
         cacheSize: 64 << 10,
         clock: seed % 7 === 0 ? 'wall' : 'virtual',
