@@ -15,13 +15,13 @@ import { SseScratch } from '../x86/fpu.ts';
 import { State } from '../x86/state.ts';
 import { Exit } from './exits.ts';
 import { ReferenceBuilder } from './reference-builder.ts';
-import { binaryOps, shiftOps, splatOps, testOps, unaryOps, Vector128 } from './vector.ts';
+import { binaryOps, freshVector, shiftOps, splatOps, testOps, unaryOps, type Vector128 } from './vector.ts';
 
 const vector = (value: Packed): Vector128 => value as unknown as Vector128;
 const packed = (value: Vector128): Packed => value as unknown as Packed;
 const number = (value: Input): number => value as unknown as number;
 const made = (fill: (r: Vector128) => void): Packed => {
-  const r = new Vector128();
+  const r = freshVector();
   fill(r);
   return packed(r);
 };

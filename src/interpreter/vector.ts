@@ -21,13 +21,25 @@ export class Vector128 {
   readonly f64 = new Float64Array(this.u8.buffer);
 }
 
+/** More than the vectors of one instruction; no value outlives its instruction. */
+const RING_LENGTH = 1024;
+const ring = Array.from({ length: RING_LENGTH }, () => new Vector128());
+let next = 0;
+/** A vector of zeros, one of those made long ago: nothing is allocated. */
+export const freshVector = (): Vector128 => {
+  const r = ring[next]!;
+  next = (next + 1) & (RING_LENGTH - 1);
+  for (let i = 0; i < 4; i++) r.i32[i] = 0;
+  return r;
+};
+
 type NumberLanes = 'u8' | 'i8' | 'u16' | 'i16' | 'u32' | 'i32' | 'f32' | 'f64';
 type BigLanes = 'u64' | 'i64';
 type Unary = (a: Vector128) => Vector128;
 type Binary = (a: Vector128, b: Vector128) => Vector128;
 
 const made = (fill: (r: Vector128) => void): Vector128 => {
-  const r = new Vector128();
+  const r = freshVector();
   fill(r);
   return r;
 };
