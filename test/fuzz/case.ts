@@ -3,6 +3,8 @@
  * line of `key=value` tokens, numbers in hexadecimal; a key that is left out has its default.
  */
 
+import { registerSetters, segmentNumbers } from './registers.ts';
+
 export const modes = ['real', 'unreal', 'p16', 'p32', 'segmented', 'v86'] as const;
 /** Where execution starts: the processor mode, and 16-bit, flat 32-bit or unlike segments. */
 export type ModeName = (typeof modes)[number];
@@ -100,6 +102,11 @@ const numberOf = (text: string): number => {
 const includes = <T extends string>(list: readonly T[], text: string): text is T =>
   (list as readonly string[]).includes(text);
 
+const oneOf = <T extends string>(list: readonly T[], text: string): T => {
+  if (!includes(list, text)) throw new Error(`${text} is none of ${list.join(', ')}`);
+  return text;
+};
+
 /** @throws Error naming what is wrong with the text */
 export const parseCase = (text: string): Case => {
   const made: Record<string, unknown> = { ...defaultCase };
@@ -110,8 +117,8 @@ export const parseCase = (text: string): Case => {
     if (at < 1) throw new Error(`${token} is not key=value`);
     const key = token.slice(0, at);
     const value = token.slice(at + 1);
-    if (key === 'mode' && includes(modes, value)) made.mode = value;
-    else if (key === 'paging' && includes(pagings, value)) made.paging = value;
+    if (key === 'mode') made.mode = oneOf(modes, value);
+    else if (key === 'paging') made.paging = oneOf(pagings, value);
     else if (includes(NUMBERS, key)) made[key] = numberOf(value);
     else if (includes(SWITCHES, key)) made[key] = value === '1';
     else if (key === 'code') made.code = value === '' ? [] : value.split('.').map(bytesOf);
@@ -120,8 +127,9 @@ export const parseCase = (text: string): Case => {
         const [address, bytes] = chunk.split(':');
         return [numberOf(address!), bytesOf(bytes ?? '')] as const;
       });
-    else if (value.includes(':')) segments[key] = value.split(':').map(numberOf);
-    else registers[key] = numberOf(value);
+    else if (segmentNumbers.has(key)) segments[key] = value.split(':').map(numberOf);
+    else if (registerSetters.has(key)) registers[key] = numberOf(value);
+    else throw new Error(`there is nothing that is called ${key}`);
   }
   return { ...(made as unknown as Case), registers, segments };
 };

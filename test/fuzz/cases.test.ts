@@ -26,7 +26,8 @@ describe('the fuzzer itself', () => {
   });
 
   test('refuses what is no case', () => {
-    for (const text of ['mode', 'code=1', 'cpl=x']) expect(() => parseCase(text)).toThrow();
+    for (const text of ['mode', 'mode=x', 'code=1', 'cpl=x', 'xyz=1'])
+      expect(() => parseCase(text)).toThrow();
   });
 
   test('makes a case as small as it can be', () => {

@@ -7,7 +7,7 @@ import { Worker } from 'node:worker_threads';
 import { Command, InvalidArgumentError } from 'commander';
 import { createDecoder } from '../../src/decoder/decoder.ts';
 import type { Decoder } from '../../src/decoder/instruction.ts';
-import { formatCase, parseCase } from './case.ts';
+import { type Case, formatCase, parseCase } from './case.ts';
 import { randomCase } from './generate.ts';
 import { Beat, caseSeed, type Message, type Orders } from './protocol.ts';
 import { asTest, type Found, Session, type Tally } from './session.ts';
@@ -171,13 +171,13 @@ class Fuzzer {
 /** Replays one case, given as text in a file or by its seed. */
 const replay = async (options: Options, source: string): Promise<number> => {
   const decoder = await createDecoder();
-  const c = existsSync(source)
-    ? parseCase(readFileSync(source, 'utf8'))
-    : /^\d+$/.test(source)
-      ? randomCase(Number(source), decoder)
-      : undefined;
-  if (!c) {
-    process.stderr.write(`fuzz: --case ${source}: neither a file nor the number of a case\n`);
+  let c: Case;
+  try {
+    if (existsSync(source)) c = parseCase(readFileSync(source, 'utf8'));
+    else if (/^\d+$/.test(source)) c = randomCase(Number(source), decoder);
+    else throw new Error('neither a file nor the number of a case');
+  } catch (error) {
+    process.stderr.write(`fuzz: --case ${source}: ${(error as Error).message}\n`);
     return 2;
   }
   say(formatCase(c));
