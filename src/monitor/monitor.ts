@@ -171,11 +171,12 @@ export class Monitor implements Control {
     const { state, mmu } = this.#processor;
     const guest = this.guestState;
     guest.cpl = this.#adoptedRing();
+    const virtual8086 = (guest.sys(System.FLAGS) & Flag.VM) !== 0;
     for (let segment = Seg.ES as number; segment <= Seg.GS; segment++) {
       const selector = state.selector(segment);
       guest.setSegment(
         segment,
-        showsRing(segment) ? (selector & 0xfffc) | guest.cpl : selector,
+        showsRing(segment) && !virtual8086 ? (selector & 0xfffc) | guest.cpl : selector,
         state.segment(segment, SegmentField.BASE),
         state.segment(segment, SegmentField.LIMIT),
         state.segment(segment, SegmentField.ATTRIBUTES),
