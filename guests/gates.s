@@ -196,6 +196,29 @@ main:
     mov $0xe600, %eax
     call short_vector
     run interrupt_inside
+    scenario "interrupt gate, 32 bits, from virtual-8086 mode"
+    mov $0xee00, %eax
+    call long_vector
+    run virtual
+    scenario "trap gate, 16 bits, from virtual-8086 mode"
+    mov $0xe700, %eax
+    call short_vector
+    run virtual
+    scenario "from virtual-8086 mode to ring 1"
+    mov $0xee00, %eax
+    call long_vector
+    movw $RING1_CODE, idt + VECTOR * 8 + 2
+    run virtual
+    scenario "from virtual-8086 mode to conforming code"
+    mov $0xee00, %eax
+    call long_vector
+    movw $CONFORMING_CODE, idt + VECTOR * 8 + 2
+    run virtual
+    scenario "from virtual-8086 mode through a gate of ring 0"
+    mov $0xee00, %eax
+    call long_vector
+    movb $0x8e, idt + VECTOR * 8 + 5
+    run virtual
     scenario "INT with room for four of five"
     mov $0xee00, %eax
     call long_vector

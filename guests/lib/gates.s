@@ -4,6 +4,7 @@
 .set SMALL_SEGMENT, 0x204000        # base of the segments with small limits
 .set USER_STACK_TOP, 0x1fb000
 .set VECTOR, 0x41
+.set VIRTUAL_BASE, 0x20000
 
 .set GATE, 0xa0
 .set ABSENT_CODE, 0xa8
@@ -180,6 +181,8 @@ run_scenario:
     movl %eax, code_address
     cmp $inside, %eax
     jae 1f
+    cmp $virtual, %eax
+    je 2f
     pushl user_stack
     pushl user_pointer
     push $2
@@ -190,8 +193,21 @@ run_scenario:
     mov %eax, %es
     iretl
 1:  jmp *%eax
+2:  movl $VECTOR << 8 | 0xf400cd, VIRTUAL_BASE     # INT VECTOR, HLT
+    push $0x6666
+    push $0x7777
+    push $0x8888
+    push $0x9999
+    push $VIRTUAL_BASE >> 4
+    push $0x12348000
+    push $0x23002
+    push $VIRTUAL_BASE >> 4
+    push $0
+    iretl
 
-# Code of ring 3.
+# Code of virtual-8086 mode, and of ring 3.
+virtual:
+    nop
 call_gate:
     .byte 0x9a
     .long 0x99999999
