@@ -11,9 +11,10 @@ export const PM_TIMER_FREQUENCY = new Frequency(3_579_545);
 /** Offsets (bytes) of the blocks within the range, for the FADT. */
 export const AcpiPmOffset = { EVENT: 0, CONTROL: 4, TIMER: 8, LENGTH: 16 } as const;
 
-const Event = { TIMER: 0x0001, GLOBAL: 0x0020, POWER_BUTTON: 0x0100, WAKE: 0x8000 } as const;
+const Event = { TIMER: 0x0001, GLOBAL: 0x0020, POWER_BUTTON: 0x0100, RTC: 0x0400, WAKE: 0x8000 } as const;
 const STATUS_BITS = Event.TIMER | Event.GLOBAL | Event.POWER_BUTTON | Event.WAKE;
-const ENABLE_BITS = Event.TIMER | Event.GLOBAL | Event.POWER_BUTTON;
+/** RTC_EN can be set, as software may check that it can, though the FADT says that the alarm has no status here. */
+const ENABLE_BITS = Event.TIMER | Event.GLOBAL | Event.POWER_BUTTON | Event.RTC;
 const Control = { SCI_EN: 0x0001, BM_RLD: 0x0002, SLP_TYP: 0x1c00, SLP_EN: 0x2000 } as const;
 const SLP_TYP_SHIFT = 10;
 

@@ -50,6 +50,12 @@ describe('ACPI fixed hardware', () => {
     expect(sci.level).toBe(true);
   });
 
+  it('holds the enable bits of its events and of the alarm, and no others', () => {
+    pm.write(2, 2, 0xffff);
+    expect(pm.read(2, 2)).toBe(0x0521);
+    expect(sci.level).toBe(false);
+  });
+
   it('the power button raises SCI until its status is written', () => {
     pm.pressPowerButton();
     expect(sci.level).toBe(false);
