@@ -2,6 +2,7 @@
 # ICEBP, the T flag of a task. Each piece of code is traced; see lib/trace.s for what a line says.
 .include "lib/start.s"
 .include "lib/trace.s"
+.include "lib/timer.s"
 
 .set RETURNING, 0x41                # a gate that ring 3 may use; its handler just returns
 .set CR4_DE, 8
@@ -26,6 +27,7 @@ main:
     call single_steps
     call code_breakpoints
     call general_detection
+    call repeated_and_interrupted
     call tasks
     call halt
     xor %eax, %eax
@@ -315,6 +317,36 @@ general_detection:
     check "DR5 without DE", %ebx, $0x404
     ret
 
+# An interrupt between two elements of a repeated instruction finds RF set (SDM vol. 3, section 17.3.1.1).
+repeated_and_interrupted:
+    call pic_initialize
+    handle IRQ_BASE, note_interrupt
+    call request_timer_interrupt
+    mov $memory_end, %edi
+    mov $64, %ecx
+    sti
+2:  rep stosb
+    cli
+    check "EIP of an interrupt between two elements", interrupted_eip, $2b
+    check "RF of it", interrupted_flags, $RF
+    check "all elements are stored", %edi, $memory_end + 64
+    call request_timer_interrupt
+    sti
+    nop
+    nop
+    cli
+    check "RF of an interrupt between instructions", interrupted_flags, $0
+    out_byte PIC1 + 1, 0xff
+    ret
+
+note_interrupt:
+    mov frame_eip(%ebp), %eax
+    mov %eax, interrupted_eip
+    mov frame_eflags(%ebp), %eax
+    and $RF, %eax
+    mov %eax, interrupted_flags
+    jmp count_tick
+
 # Another task, whose TSS has the T flag, and back.
 tasks:
     mov $other_tss, %eax
@@ -363,6 +395,10 @@ halt:
 1:  ret
 
 .balign 4, 0
+interrupted_eip:
+    .long 0
+interrupted_flags:
+    .long 0
 scratch:
     .long 0, 0
 zeros:
