@@ -29,7 +29,7 @@ const MOST_EVENTS = 40;
  * Exceptions without an instruction between them before a run is given up: more than after which the processor comes
  * back by itself.
  */
-const MOST_IN_ROW = 2500;
+const MOST_IN_ROW = 1100;
 /** Times the processor may come back without having retired an instruction. */
 const MOST_STALLS = 20;
 /** Times a halted processor may be interrupted in vain. */
