@@ -5,7 +5,9 @@ const GRANULE_SHIFT = 6;
 
 export class CodePage {
   readonly blocks: Block[] = [];
-  /** One bit per granule; never too few, cleared when the page has no blocks. */
+  /** Whether writes to the page are seen: until the first one after its last block went. */
+  watched = false;
+  /** One bit per granule; never too few. */
   #low = 0;
   #high = 0;
 
@@ -22,6 +24,10 @@ export class CodePage {
     if (at < 0) return;
     this.blocks[at] = this.blocks[this.blocks.length - 1]!;
     this.blocks.pop();
+    if (this.blocks.length === 0) {
+      this.#low = 0;
+      this.#high = 0;
+    }
   }
   /** Whether code may lie in these bytes. @param first,last offsets in the page, inclusive */
   mayContain(first: number, last: number): boolean {

@@ -15,7 +15,8 @@ import { newCacheCounters } from './counters.ts';
 
 /** Room for one block that is run once and not kept, at the start of the region. */
 const SCRATCH_RECORDS = 128;
-const MOST_SEEN = 1 << 20;
+/** Addresses that are remembered; with more of them, those without a block are forgotten. */
+const MOST_KNOWN = 1 << 20;
 const MODES = 64;
 
 const lastRecord = (block: Block): number => block.record + (block.recordCount - 1) * RECORD_SIZE;
@@ -31,12 +32,16 @@ export class TranslationCache {
   #queue: Block[] = [];
   #oldest = 0;
   #scratchBlock: Block | undefined;
-  readonly #blocks = new Map<number, Block>();
+  /**
+   * Blocks by address and mode; null where there was one. Entries are not deleted one by one: a map that one key
+   * leaves and enters again and again, as self-modifying code makes it, gets slower with every time.
+   */
+  #blocks = new Map<number, Block | null>();
+  #blockCount = 0;
+  /** Pages that have or had blocks. */
   readonly #pages = new Map<number, CodePage>();
   /** Blocks by the address of their last record, which is where direct exits leave from. */
   readonly #byLast = new Map<number, Block>();
-  /** Addresses translated before, for counting retranslations; a guest with more of them starts over. */
-  readonly #seen = new Set<number>();
 
   constructor(memory: PhysicalMemory, mmu: Mmu) {
     this.#memory = memory;
@@ -54,7 +59,7 @@ export class TranslationCache {
     return record < this.#start;
   }
   get blockCount(): number {
-    return this.#blocks.size;
+    return this.#blockCount;
   }
 
   #key(physical: number, mode: number): number {
@@ -62,12 +67,12 @@ export class TranslationCache {
   }
 
   find(physical: number, mode: number): Block | undefined {
-    return this.#blocks.get(this.#key(physical, mode));
+    return this.#blocks.get(this.#key(physical, mode)) ?? undefined;
   }
 
   /** The blocks that are kept, in no particular order. */
-  blocks(): IterableIterator<Block> {
-    return this.#blocks.values();
+  *blocks(): IterableIterator<Block> {
+    for (const block of this.#blocks.values()) if (block) yield block;
   }
 
   /** The block whose direct exit is at a record; undefined when it is gone or was never kept. */
@@ -77,7 +82,7 @@ export class TranslationCache {
 
   /** The block that starts at a record; a search, for reports. */
   findByEntry(record: number): Block | undefined {
-    for (const block of this.#blocks.values()) {
+    for (const block of this.blocks()) {
       // A block that crosses a page is also entered behind the guard it starts with.
       const start = block.secondPage >= 0 ? block.record + RECORD_SIZE : block.record;
       if (record === start || record === block.record) return block;
@@ -116,16 +121,18 @@ export class TranslationCache {
   /** Enters a block whose records have been written. */
   insert(block: Block): void {
     const key = this.#key(block.physical, block.mode);
+    const known = this.#blocks.has(key);
+    if (known) this.counters.retranslations++;
+    else if (this.#blocks.size >= MOST_KNOWN) this.#forgetFormer();
     this.#blocks.set(key, block);
+    this.#blockCount++;
     this.#queue.push(block);
     this.#byLast.set(lastRecord(block), block);
     this.counters.translations++;
-    if (this.#seen.has(key)) this.counters.retranslations++;
-    else {
-      if (this.#seen.size >= MOST_SEEN) this.#seen.clear();
-      this.#seen.add(key);
-    }
     this.#joinPages(block);
+  }
+  #forgetFormer(): void {
+    this.#blocks = new Map([...this.#blocks].filter(([, block]) => block !== null));
   }
   /** Watches the code of the block that is now in the scratch area, so that it notices when it changes itself. */
   insertScratch(block: Block): void {
@@ -146,6 +153,9 @@ export class TranslationCache {
     if (!page) {
       page = new CodePage();
       this.#pages.set(number, page);
+    }
+    if (!page.watched) {
+      page.watched = true;
       this.#mmu.watch(physical, Watch.CODE);
     }
     return page;
@@ -180,6 +190,12 @@ export class TranslationCache {
   written(physical: number, size: number): void {
     const page = this.#pages.get(Math.floor(physical / PAGE_SIZE));
     if (!page) return;
+    if (page.blocks.length === 0) {
+      // Its last block went with an earlier write: what comes now is data.
+      page.watched = false;
+      this.#mmu.unwatch(physical, Watch.CODE);
+      return;
+    }
     const first = physical & (PAGE_SIZE - 1);
     const last = first + size - 1;
     if (!page.mayContain(first, last)) return;
@@ -207,7 +223,10 @@ export class TranslationCache {
   #remove(block: Block): void {
     block.valid = false;
     const key = this.#key(block.physical, block.mode);
-    if (this.#blocks.get(key) === block) this.#blocks.delete(key);
+    if (this.#blocks.get(key) === block) {
+      this.#blocks.set(key, null);
+      this.#blockCount--;
+    }
     const { view, words } = this.#memory;
     for (const slot of block.incoming) view.setUint32(slot, 0, true);
     const last = lastRecord(block);
@@ -224,13 +243,7 @@ export class TranslationCache {
     if (block.secondPage >= 0) this.#leavePage(block, block.secondPage);
   }
   #leavePage(block: Block, physical: number): void {
-    const number = Math.floor(physical / PAGE_SIZE);
-    const page = this.#pages.get(number);
-    if (!page) return;
-    page.remove(block);
-    if (page.blocks.length > 0) return;
-    this.#pages.delete(number);
-    this.#mmu.unwatch(physical, Watch.CODE);
+    this.#pages.get(Math.floor(physical / PAGE_SIZE))?.remove(block);
   }
 
   /** Enters a block into the jump cache; one outside RAM cannot be found there. */
@@ -247,7 +260,7 @@ export class TranslationCache {
 
   /** Empties the cache; not to be called while the engine runs. */
   flush(): void {
-    for (const block of [...this.#blocks.values()]) this.#remove(block);
+    for (const block of [...this.blocks()]) this.#remove(block);
     if (this.#scratchBlock?.valid) this.#remove(this.#scratchBlock);
     this.#queue = [];
     this.#oldest = 0;
