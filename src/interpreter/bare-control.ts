@@ -6,8 +6,9 @@ import { Treatment } from '../translator/encode.ts';
 import { segmentMode } from '../translator/mode.ts';
 import { Flag } from '../x86/flags.ts';
 import { type CpuState, System } from '../x86/state.ts';
+import type { Control, ControlledCpu } from './control.ts';
 import { CpuAccess, type Platform } from './cpu-access.ts';
-import type { Control, ControlledCpu, Processor } from './processor.ts';
+import type { Processor } from './processor.ts';
 
 export class BareControl implements Control {
   readonly #processor: Processor;

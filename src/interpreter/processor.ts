@@ -4,8 +4,7 @@
  */
 import type { Block } from '../cache/block.ts';
 import { TranslationCache } from '../cache/translation-cache.ts';
-import type { Decoder, Instruction } from '../decoder/instruction.ts';
-import type { Cpu } from '../instructions/cpu.ts';
+import type { Decoder } from '../decoder/instruction.ts';
 import { findHandler, handlerOf, Special } from '../instructions/handlers.ts';
 import { CalloutDetail, calloutNumber, numberedCallouts, RecordOperands } from '../instructions/operands.ts';
 import { RECORD_SIZE, RecordOffset } from '../instructions/record.ts';
@@ -15,7 +14,6 @@ import { fpuOf, reportPending } from '../instructions/x87/unit.ts';
 import { PAGE_SIZE } from '../memory/layout.ts';
 import { Mmu, Watch } from '../memory/mmu.ts';
 import type { PhysicalMemory } from '../memory/physical.ts';
-import type { Treatment } from '../translator/encode.ts';
 import { Mode } from '../translator/mode.ts';
 import { type CodePlace, Translator } from '../translator/translator.ts';
 import { DR6, recordDebugException } from '../x86/debug.ts';
@@ -34,36 +32,12 @@ import {
   System,
   SystemBase,
 } from '../x86/state.ts';
+import { Boundary } from './boundary.ts';
 import { Breakpoints, EXECUTE_SINGLY } from './breakpoints.ts';
+import type { Control } from './control.ts';
 import { checksAlignment } from './cpu-access.ts';
 import type { Engine, EngineHost } from './engine.ts';
 import { Exit } from './exits.ts';
-
-/** Who is in control of the processor: receives every event and decides what instructions run on. */
-export interface Control {
-  /** The processor as the guest believes it to be. */
-  readonly guestState: CpuState;
-  /** The guest state was set from outside, by a loader. */
-  entered(): void;
-  /** The A20 gate: physical addresses pass unchanged while it is enabled, else with bit 20 clear. */
-  setA20(enabled: boolean): void;
-  /** The state and memory a callout runs on. @param virtual the record asks for the guest's virtual state */
-  cpu(virtual: boolean): ControlledCpu;
-  /** An exception of the instruction at State.EIP. */
-  onFault(vector: number, error: number): void;
-  /** Whether an external interrupt may be taken now. */
-  interruptsEnabled(): boolean;
-  /** An external interrupt is taken. */
-  onInterrupt(vector: number): void;
-  treatment(instruction: Instruction, mode: number): Treatment;
-  /** A watched page was written (Watch.TRACE). */
-  onTracedWrite?(physical: number, size: number): void;
-}
-
-/** A Cpu whose current instruction the processor can set. */
-export interface ControlledCpu extends Cpu {
-  instructionEip: number;
-}
 
 export interface ProcessorOptions {
   readonly memory: PhysicalMemory;
@@ -82,12 +56,6 @@ const repeating = new Set([calloutNumber('ins'), calloutNumber('outs')]);
  * or whose first instructions fault, may never execute an instruction again.
  */
 const MOST_EVENTS_IN_ROW = 1000;
-/** No value of State.BUDGET at a boundary. */
-const NEVER = -1;
-
-/** Words of the state that are marks: equal to BUDGET while what they stand for holds at the boundary reached. */
-const MARKS = [State.SHADOW, State.HOLD, State.RESUME] as const;
-
 export class Processor {
   readonly memory: PhysicalMemory;
   /** The state the processor executes with. */
@@ -100,6 +68,7 @@ export class Processor {
   readonly #operands: RecordOperands;
   readonly #simd: SimdUnit;
   readonly #words: Int32Array;
+  readonly #boundary: Boundary;
   #control!: Control;
   #maximum: number;
   /** Instructions retired before the current call of `run`. */
@@ -125,6 +94,7 @@ export class Processor {
     const { memory } = options;
     this.memory = memory;
     this.#words = memory.words;
+    this.#boundary = new Boundary(memory);
     this.#maximum = options.maximumBlockLength;
     this.state = new CpuState(memory.memory.buffer, SystemBase.PHYSICAL);
     this.mmu = new Mmu(memory, this.state);
@@ -160,7 +130,6 @@ export class Processor {
       floatingPointError: () => this.#floatingPointError(),
       callout: () => this.#callout(),
     });
-    for (const mark of MARKS) this.#words[mark >> 2] = NEVER;
   }
 
   /**
@@ -190,7 +159,7 @@ export class Processor {
     this.cache.flush();
     this.mmu.tlb.flush(true);
     words.fill(0, State.GPR >> 2, STATE_END >> 2);
-    for (const mark of MARKS) words[mark >> 2] = NEVER;
+    this.#boundary.clear();
     this.#blocksCounted = 0;
     this.#granted = 0;
     this.#withheld = 0;
@@ -207,11 +176,10 @@ export class Processor {
   /** Instructions that may still be executed in this call of `run`. */
   #left(): number {
     const { words } = this.memory;
-    if (!this.#running) return words[State.BUDGET >> 2]!;
+    if (!this.#boundary.executing) return words[State.BUDGET >> 2]!;
     const record = words[State.RECORD >> 2]!;
     return words[State.BUDGET >> 2]! + this.memory.bytes[record + RecordOffset.REMAINING]!;
   }
-  #running = false;
 
   /** Leaves the engine behind the current instruction and, with `left`, grants only so many more. */
   interrupt(left?: number): void {
@@ -267,7 +235,7 @@ export class Processor {
    */
   run(budget: number): number {
     const words = this.#words;
-    this.#setBudget(budget);
+    this.#boundary.setBudget(budget);
     this.#granted = budget;
     this.#stopRequested = false;
     this.#eventsInRow = 0;
@@ -288,24 +256,13 @@ export class Processor {
     this.collectCounters();
     return executed;
   }
-  /** Changes the budget at an instruction boundary; what is marked as being at it stays there. */
-  #setBudget(budget: number): void {
-    const words = this.#words;
-    const before = words[State.BUDGET >> 2];
-    words[State.BUDGET >> 2] = budget;
-    for (const mark of MARKS) words[mark >> 2] = words[mark >> 2] === before ? budget : NEVER;
-  }
-  #isAtBoundary(mark: (typeof MARKS)[number]): boolean {
-    return this.#words[mark >> 2] === this.#words[State.BUDGET >> 2];
-  }
-
   /**
    * Takes the event that comes first at this instruction boundary (SDM vol. 3, table 6-2): traps of the previous
    * instruction, interrupts, then the breakpoint on the next instruction. @returns false when there is none
    */
   #takeEvent(): boolean {
     const words = this.#words;
-    const held = this.#isAtBoundary(State.HOLD);
+    const held = this.#boundary.isMarked(State.HOLD);
     const trap = words[State.DEBUG_TRAP >> 2]!;
     if (trap !== 0 && !held) {
       this.#debugException(trap);
@@ -314,22 +271,22 @@ export class Processor {
     if (words[State.NMI >> 2] === Nmi.PENDING && !held) {
       words[State.NMI >> 2] = Nmi.BLOCKED;
       this.interruptsTaken++;
-      this.#deliver(this.#isAtBoundary(State.RESUME), () => this.#control.onInterrupt(Vector.NMI));
+      this.#deliver(this.#boundary.isMarked(State.RESUME), () => this.#control.onInterrupt(Vector.NMI));
       return true;
     }
     if (
       words[State.INTERRUPT >> 2] !== 0 &&
       !held &&
-      !this.#isAtBoundary(State.SHADOW) &&
+      !this.#boundary.isMarked(State.SHADOW) &&
       this.#control.interruptsEnabled()
     ) {
       this.interruptsTaken++;
-      this.#deliver(this.#isAtBoundary(State.RESUME), () =>
+      this.#deliver(this.#boundary.isMarked(State.RESUME), () =>
         this.#control.onInterrupt(this.acknowledgeInterrupt()),
       );
       return true;
     }
-    if (this.breakpoints.code && !held && !this.#isAtBoundary(State.RESUME)) {
+    if (this.breakpoints.code && !held && !this.#boundary.isMarked(State.RESUME)) {
       const hit = this.breakpoints.onExecution(this.#linearEip());
       if (hit !== 0) this.#debugException(hit);
       return hit !== 0;
@@ -342,7 +299,7 @@ export class Processor {
   /** #DB between two instructions. @param bits of DR6 that tell why */
   #debugException(bits: number): void {
     recordDebugException(this.#control.guestState, bits);
-    this.#deliverException(Vector.DB, 0, this.#isAtBoundary(State.RESUME));
+    this.#deliverException(Vector.DB, 0, this.#boundary.isMarked(State.RESUME));
     // A breakpoint that delivery itself met could never be handled.
     this.#words[State.DEBUG_TRAP >> 2]! &= ~DR6.B;
   }
@@ -360,10 +317,10 @@ export class Processor {
   #deliver(resume: boolean, event: () => void): void {
     const words = this.#words;
     this.#countEvent();
-    for (const mark of MARKS) words[mark >> 2] = NEVER;
+    this.#boundary.clear();
     if (resume) words[State.FLAGS >> 2]! |= Flag.RF;
     event();
-    this.#takeResumeFlag();
+    this.#boundary.takeResumeFlag();
   }
   #countEvent(): void {
     const left = this.#words[State.BUDGET >> 2]! + this.#withheld;
@@ -373,21 +330,6 @@ export class Processor {
   }
   #leftAtEvent = 0;
   #eventsInRow = 0;
-  /** Moves RF, as an instruction or a task switch has loaded it, to where it ends with the next instruction. */
-  #takeResumeFlag(): void {
-    const words = this.#words;
-    if ((words[State.FLAGS >> 2]! & Flag.RF) === 0) return;
-    words[State.FLAGS >> 2]! &= ~Flag.RF;
-    words[State.RESUME >> 2] = this.#boundary();
-  }
-  /** State.BUDGET as it will be, or is, behind the current instruction. */
-  #boundary(): number {
-    const words = this.#words;
-    if (!this.#running) return words[State.BUDGET >> 2]!;
-    const remaining = this.memory.bytes[words[State.RECORD >> 2]! + RecordOffset.REMAINING]!;
-    return words[State.BUDGET >> 2]! + remaining - 1;
-  }
-
   /** Whether the next instruction must be executed on its own. */
   #mustStep(): boolean {
     const words = this.#words;
@@ -402,18 +344,18 @@ export class Processor {
     this.#singly = false;
     this.#withheld = left - 1;
     this.#granted -= this.#withheld;
-    this.#setBudget(1);
+    this.#boundary.setBudget(1);
     words[State.SINGLE >> 2] = 1;
     words[State.STEP >> 2] = words[State.FLAGS >> 2]! & Flag.TF;
     const record = this.#enter(1);
     if (record !== 0) this.#execute(record);
     const executed = words[State.BUDGET >> 2]! < 1;
-    if (executed && words[State.STEP >> 2] !== 0 && !this.#isAtBoundary(State.HOLD))
+    if (executed && words[State.STEP >> 2] !== 0 && !this.#boundary.isMarked(State.HOLD))
       words[State.DEBUG_TRAP >> 2]! |= DR6.BS;
     words[State.SINGLE >> 2] = 0;
     words[State.STEP >> 2] = 0;
     this.#granted += this.#withheld;
-    this.#setBudget(words[State.BUDGET >> 2]! + this.#withheld);
+    this.#boundary.setBudget(words[State.BUDGET >> 2]! + this.#withheld);
     this.#withheld = 0;
   }
   /**
@@ -447,9 +389,9 @@ export class Processor {
   #execute(record: number, leave: 0 | 1 = 0): void {
     const words = this.#words;
     words[State.LEAVE >> 2] = leave;
-    this.#running = true;
+    this.#boundary.executing = true;
     const exit = this.engine.run(record);
-    this.#running = false;
+    this.#boundary.executing = false;
     const at = words[State.RECORD >> 2]!;
     const { bytes, view } = this.memory;
     const offset = words[State.EIP_PAGE >> 2]! + view.getUint16(at + RecordOffset.PAGE_OFFSET, true);
@@ -621,18 +563,15 @@ export class Processor {
     const shadow = state.sys(System.SHADOW);
     if (shadow !== Shadow.NONE) {
       state.setSys(System.SHADOW, Shadow.NONE);
-      // Behind another load of SS a second one holds off nothing (SDM vol. 3, section 6.8.3).
-      const boundary = this.#boundary();
-      const again = shadow === Shadow.STACK && words[State.HOLD >> 2] === boundary + 1;
-      if (!again) words[State.SHADOW >> 2] = boundary;
-      if (!again && shadow === Shadow.STACK) words[State.HOLD >> 2] = boundary;
+      this.#boundary.holdOff(shadow);
     }
     if (words[State.FLAGS >> 2]! & (Flag.TF | Flag.RF)) {
-      this.#takeResumeFlag();
+      this.#boundary.takeResumeFlag();
       if (words[State.FLAGS >> 2]! & Flag.TF) words[State.LEAVE >> 2] = 1;
     }
     // An interrupt between two elements finds RF set (SDM vol. 3, section 17.3.1.1).
-    if (words[State.EIP >> 2] === eip && repeating.has(number)) words[State.RESUME >> 2] = this.#boundary();
+    if (words[State.EIP >> 2] === eip && repeating.has(number))
+      words[State.RESUME >> 2] = this.#boundary.next;
     if (words[State.LEAVE >> 2] !== 0) return callout.endsBlock ? Exit.LEAVE_AT : Exit.LEAVE;
     return callout.endsBlock ? Exit.ENTER : Exit.NEXT;
   }

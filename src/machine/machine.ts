@@ -1,9 +1,10 @@
 /** A whole machine: processor, devices, clock, and the technique that runs the guest. */
 import type { Decoder } from '../decoder/instruction.ts';
 import { BareControl } from '../interpreter/bare-control.ts';
+import type { Control } from '../interpreter/control.ts';
 import { createCoreEngine } from '../interpreter/core-engine.ts';
 import type { Platform } from '../interpreter/cpu-access.ts';
-import { type Control, Processor } from '../interpreter/processor.ts';
+import { Processor } from '../interpreter/processor.ts';
 import { createReferenceEngine } from '../interpreter/reference-engine.ts';
 import type { BootModule } from '../loader/image.ts';
 import { LoadError, type MemoryRange } from '../loader/image.ts';

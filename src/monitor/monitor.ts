@@ -5,8 +5,9 @@
  */
 import type { Instruction } from '../decoder/instruction.ts';
 import { deliverEvent, deliverException, isVirtualInterruptPending } from '../instructions/callouts/index.ts';
+import type { Control, ControlledCpu } from '../interpreter/control.ts';
 import { CpuAccess, type Platform } from '../interpreter/cpu-access.ts';
-import type { Control, ControlledCpu, Processor } from '../interpreter/processor.ts';
+import type { Processor } from '../interpreter/processor.ts';
 import {
   a20Mask,
   newPagingMode,

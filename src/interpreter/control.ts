@@ -1,0 +1,31 @@
+/** Who is in control of the processor, as the processor sees it. */
+import type { Instruction } from '../decoder/instruction.ts';
+import type { Cpu } from '../instructions/cpu.ts';
+import type { Treatment } from '../translator/encode.ts';
+import type { CpuState } from '../x86/state.ts';
+
+/** Receives every event and decides what instructions run on. */
+export interface Control {
+  /** The processor as the guest believes it to be. */
+  readonly guestState: CpuState;
+  /** The guest state was set from outside, by a loader. */
+  entered(): void;
+  /** The A20 gate: physical addresses pass unchanged while it is enabled, else with bit 20 clear. */
+  setA20(enabled: boolean): void;
+  /** The state and memory a callout runs on. @param virtual the record asks for the guest's virtual state */
+  cpu(virtual: boolean): ControlledCpu;
+  /** An exception of the instruction at State.EIP. */
+  onFault(vector: number, error: number): void;
+  /** Whether an external interrupt may be taken now. */
+  interruptsEnabled(): boolean;
+  /** An external interrupt is taken. */
+  onInterrupt(vector: number): void;
+  treatment(instruction: Instruction, mode: number): Treatment;
+  /** A watched page was written (Watch.TRACE). */
+  onTracedWrite?(physical: number, size: number): void;
+}
+
+/** A Cpu whose current instruction the processor can set. */
+export interface ControlledCpu extends Cpu {
+  instructionEip: number;
+}
