@@ -31,9 +31,11 @@ export {
   MachineError,
   type MachineOptions,
   type Outcome,
+  type RunLimits,
   type TechniqueName,
 } from './machine/machine.ts';
 export type { Statistics } from './machine/statistics.ts';
+export { type Technique, techniqueNamed, techniqueNames } from './techniques/index.ts';
 export { type CpuModelName, cpuModels } from './x86/cpu-models.ts';
 
 /** What a machine is made of: its hardware, and where to find the parts of Ringdown that are WebAssembly. */

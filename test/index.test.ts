@@ -19,6 +19,8 @@ test('the list of exports', () => {
     'MachineError',
     'cpuModels',
     'createMachine',
+    'techniqueNamed',
+    'techniqueNames',
   ]);
 });
 

@@ -1,6 +1,12 @@
 /** The options that every command which runs a guest has, and what they come to. */
 import { type Command, Option } from 'commander';
-import { type CpuModelName, type CreateOptions, cpuModels } from '../index.ts';
+import {
+  type CpuModelName,
+  type CreateOptions,
+  cpuModels,
+  type TechniqueName,
+  techniqueNames,
+} from '../index.ts';
 import { type LogLevel, logLevels } from './logging.ts';
 import type { Plan } from './plan.ts';
 import {
@@ -10,11 +16,12 @@ import {
   parseDevice,
   parseSerialPorts,
   parseSize,
+  parseTechnique,
 } from './values.ts';
 
 export interface MachineFlags {
   readonly memory?: number;
-  readonly technique?: 'bt' | 'trap' | 'native';
+  readonly technique?: TechniqueName;
   readonly cpu?: CpuModelName;
   readonly engine?: 'core' | 'reference';
   readonly clock?: 'virtual' | 'wall';
@@ -33,10 +40,7 @@ export const addMachineOptions = (command: Command): Command =>
   command
     .addOption(new Option('-m, --memory <size>', 'guest memory, 2M to 1980M (256M)').argParser(parseSize))
     .addOption(
-      new Option(
-        '--technique <name>',
-        'binary translation, naive trap-and-emulate, or no monitor (bt)',
-      ).choices(['bt', 'trap', 'native']),
+      new Option('--technique <name>', `${techniqueNames.join(', ')} (bt)`).argParser(parseTechnique),
     )
     .addOption(
       new Option('--cpu <model>', 'the processor that the guest finds (pentium4)').choices(

@@ -1,5 +1,6 @@
 /** The values of options, from text. Each parser throws commander's InvalidArgumentError with the reason. */
 import { InvalidArgumentError } from 'commander';
+import { type TechniqueName, techniqueNamed } from '../index.ts';
 
 const UNITS: Readonly<Record<string, number>> = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
 
@@ -60,4 +61,14 @@ export const parseDevice = (text: string): DebugExitPorts => {
   if (![1, 2, 4].includes(size)) throw new InvalidArgumentError('iosize is 1, 2 or 4.');
   if (base + size > PORTS) throw new InvalidArgumentError('Ports end at 0xffff.');
   return { base, size };
+};
+
+/** A technique and its variants: `trap`, `trap+ring3`. */
+export const parseTechnique = (text: string): TechniqueName => {
+  try {
+    techniqueNamed(text);
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof RangeError ? `${error.message}.` : String(error));
+  }
+  return text as TechniqueName;
 };

@@ -12,7 +12,7 @@ import { loadKernel } from '../loader/load.ts';
 import { PAGE_SIZE, RAM_BASE } from '../memory/layout.ts';
 import { PhysicalMemory } from '../memory/physical.ts';
 import { MONITOR_MEMORY, Monitor, type MonitorCounters } from '../monitor/monitor.ts';
-import { type Technique, techniques } from '../techniques/index.ts';
+import { type Technique, type TechniqueName, techniqueNamed } from '../techniques/index.ts';
 import { type CpuModelName, cpuModels } from '../x86/cpu-models.ts';
 import type { CpuState } from '../x86/state.ts';
 import { buildAcpiTables } from './acpi.ts';
@@ -22,13 +22,13 @@ import { enter } from './entry.ts';
 import { Pc } from './pc.ts';
 import { collectStatistics, type Statistics } from './statistics.ts';
 
-export type TechniqueName = keyof typeof techniques;
+export type { TechniqueName };
 export type EngineName = 'core' | 'reference';
 
 export interface MachineOptions {
   /** RAM in bytes: a multiple of 4 KiB, at least 2 MiB; with the translation cache less than 2 GiB. Default 256 MiB. */
   readonly memory?: number;
-  /** One of the table, or a technique of one's own. Default `bt`. */
+  /** One of the table with its variants, or a technique of one's own. Default `bt`. */
   readonly technique?: TechniqueName | Technique;
   /** The processor that CPUID shows; decides which instructions exist. Default the most capable. */
   readonly cpu?: CpuModelName;
@@ -63,7 +63,17 @@ export type Outcome =
   | { readonly kind: 'shutdown'; readonly reason: string }
   /** HLT with interrupts disabled: nothing can wake the guest. */
   | { readonly kind: 'halted' }
-  | { readonly kind: 'stopped' };
+  | { readonly kind: 'stopped' }
+  /** The limit that `run` was given; it may be called again to go on. */
+  | { readonly kind: 'limit'; readonly reached: 'instructions' | 'time' };
+
+/** Where `run` ends although the guest would go on. */
+export interface RunLimits {
+  /** Instructions retired from now on. */
+  readonly instructions?: number;
+  /** Host milliseconds from now on; looked at between slices. */
+  readonly milliseconds?: number;
+}
 
 export interface KernelImage {
   readonly name: string;
@@ -82,6 +92,8 @@ const DEFAULT_START = Date.UTC(2024, 0, 1, 12);
 const SLICE = 100_000;
 /** A guest may cause any number of different ones. */
 const MOST_WARNINGS = 100;
+/** Times in a row that only time passes for a guest, after which it counts as waiting for what may never come. */
+const MOST_IDLE = 1000;
 /** Host milliseconds between looks at the host's own events. */
 const TURN = 20;
 
@@ -109,6 +121,14 @@ const checkOptions = (options: MachineOptions): void => {
     );
 };
 
+const namedTechnique = (name: string): Technique => {
+  try {
+    return techniqueNamed(name);
+  } catch (error) {
+    throw error instanceof RangeError ? new MachineError(error.message) : error;
+  }
+};
+
 export class Machine {
   readonly processor: Processor;
   readonly pc: Pc;
@@ -129,7 +149,7 @@ export class Machine {
     checkOptions(options);
     this.options = options;
     const chosen = options.technique ?? 'bt';
-    const technique = typeof chosen === 'string' ? techniques[chosen] : chosen;
+    const technique = typeof chosen === 'string' ? namedTechnique(chosen) : chosen;
     this.technique = technique.name;
     const ramBytes = options.memory ?? 256 << 20;
     const monitorBytes = technique.kernelRing === null ? 0 : MONITOR_MEMORY;
@@ -247,23 +267,55 @@ export class Machine {
     this.#wake?.();
   }
 
-  /** Runs until the guest ends or `stop` is called. */
-  async run(): Promise<Outcome> {
-    let turn = performance.now();
-    const started = turn;
-    while (this.#outcome === undefined) {
-      const sleep = this.#step();
-      const now = performance.now();
-      if (sleep > 0 || now - turn >= TURN) {
-        await this.#yield(sleep);
+  /** How the guest ended; undefined while it may go on. */
+  get outcome(): Outcome | undefined {
+    return this.#outcome;
+  }
+
+  /** Runs until the guest ends, `stop` is called or a limit is reached. */
+  async run(limits: RunLimits = {}): Promise<Outcome> {
+    const { processor } = this;
+    const started = performance.now();
+    const deadline = started + (limits.milliseconds ?? Number.POSITIVE_INFINITY);
+    const last = processor.retired + (limits.instructions ?? Number.POSITIVE_INFINITY);
+    let turn = started;
+    let now = started;
+    let reached: 'instructions' | 'time' | undefined;
+    while (this.#outcome === undefined && reached === undefined) {
+      const sleep = this.#step(last - processor.retired);
+      now = performance.now();
+      if (processor.retired >= last) reached = 'instructions';
+      else if (now >= deadline) reached = 'time';
+      else if (sleep > 0 || now - turn >= TURN) {
+        await this.#yield(Math.min(sleep, deadline - now));
         turn = performance.now();
       }
     }
     this.#hostTime += performance.now() - started;
-    return this.#outcome;
+    return this.#outcome ?? { kind: 'limit', reached: reached! };
   }
-  /** Executes one slice. @returns host milliseconds to sleep */
-  #step(): number {
+  /**
+   * Runs at once, without the host's own events in between: up to so many instructions, fewer when the guest
+   * ends, or waits and nothing is going to wake it. While it waits for a timer virtual time passes.
+   * @returns instructions retired
+   */
+  advance(instructions: number): number {
+    const { processor } = this;
+    const started = performance.now();
+    const first = processor.retired;
+    const last = first + instructions;
+    let before = first;
+    let idle = 0;
+    while (this.#outcome === undefined && before < last && idle < MOST_IDLE) {
+      this.#step(last - before);
+      idle = processor.retired > before ? 0 : idle + 1;
+      before = processor.retired;
+    }
+    this.#hostTime += performance.now() - started;
+    return before - first;
+  }
+  /** Executes one slice. @param most instructions at most @returns host milliseconds to sleep */
+  #step(most: number): number {
     const { processor, clock } = this;
     clock.expire();
     if (this.#halted) {
@@ -273,7 +325,7 @@ export class Machine {
         return 0;
       } else return clock.idle();
     }
-    processor.run(Math.min(SLICE, clock.budget()));
+    processor.run(Math.min(SLICE, clock.budget(), most));
     return 0;
   }
   /** Lets the host's own events happen. */

@@ -12,4 +12,6 @@ export interface Technique {
   readonly rewrites: boolean;
   /** @param kernel whether the code runs at a virtual CPL below 3 */
   treatment(instruction: Instruction, kernel: boolean): Treatment;
+  /** What differs in a variant, by the word that selects it: `NAME+VARIANT`. */
+  readonly variants?: Readonly<Record<string, Partial<Omit<Technique, 'name' | 'variants'>>>>;
 }

@@ -40,7 +40,7 @@ test.each([
   ['KERNEL -m lots', "'lots' is invalid"],
   ['KERNEL -m', 'argument missing'],
   ['KERNEL --cache-size 1K', 'translation cache of 1024 bytes'],
-  ['KERNEL --technique magic', "'magic' is invalid. Allowed choices are"],
+  ['KERNEL --technique magic', 'there is no technique magic: there are native'],
   ['KERNEL --engine steam', "'steam' is invalid. Allowed choices are"],
   ['KERNEL --clock sun', "'sun' is invalid. Allowed choices are"],
   ['KERNEL --stats xml', "'xml' is invalid. Allowed choices are"],
