@@ -286,6 +286,11 @@ const kernels: readonly GuestEntry[] = [
   entry('timer', 'PIT, PIC, RTC and UART interrupts, HLT', same('CLI, STI, HLT, IN and OUT all trap'), {
     timeoutSeconds: 60,
   }),
+  entry(
+    'nanobenchmarks',
+    'one event many times over: system calls, faults, ports, control registers, page-table entries',
+    same('it looks at no sensitive register'),
+  ),
 ];
 
 /** The seventeen of Robin and Irvine; `mov-seg`, `push-seg` and `pop-seg` stand for all segment registers. */
