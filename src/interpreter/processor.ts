@@ -38,6 +38,7 @@ import type { Control } from './control.ts';
 import { checksAlignment } from './cpu-access.ts';
 import type { Engine, EngineHost } from './engine.ts';
 import { Exit } from './exits.ts';
+import type { Observer } from './observer.ts';
 
 export interface ProcessorOptions {
   readonly memory: PhysicalMemory;
@@ -83,6 +84,8 @@ export class Processor {
   readonly virtualCallouts = new Float64Array(numberedCallouts.length);
   /** Exceptions by vector, before any delivery. */
   readonly faultCounts = new Float64Array(256);
+  /** Who looks on. */
+  observer: Observer | undefined;
   blocksEntered = 0;
   #blocksCounted = 0;
   inCacheCount = 0;
@@ -103,6 +106,7 @@ export class Processor {
     this.mmu.hooks.onWatchedWrite = (physical, size, watch) => {
       if (watch & Watch.CODE) this.cache.written(physical, size);
       if (watch & Watch.TRACE) this.#control.onTracedWrite?.(physical, size);
+      if (watch & Watch.JOURNAL) this.observer?.wrote(physical, size);
     };
     this.breakpoints = new Breakpoints(memory.words, this.mmu.tlb);
     const { breakpoints } = this;
@@ -271,7 +275,9 @@ export class Processor {
     if (words[State.NMI >> 2] === Nmi.PENDING && !held) {
       words[State.NMI >> 2] = Nmi.BLOCKED;
       this.interruptsTaken++;
-      this.#deliver(this.#boundary.isMarked(State.RESUME), () => this.#control.onInterrupt(Vector.NMI));
+      this.#deliver(Vector.NMI, this.#boundary.isMarked(State.RESUME), () =>
+        this.#control.onInterrupt(Vector.NMI),
+      );
       return true;
     }
     if (
@@ -281,9 +287,8 @@ export class Processor {
       this.#control.interruptsEnabled()
     ) {
       this.interruptsTaken++;
-      this.#deliver(this.#boundary.isMarked(State.RESUME), () =>
-        this.#control.onInterrupt(this.acknowledgeInterrupt()),
-      );
+      const vector = this.acknowledgeInterrupt();
+      this.#deliver(vector, this.#boundary.isMarked(State.RESUME), () => this.#control.onInterrupt(vector));
       return true;
     }
     if (this.breakpoints.code && !held && !this.#boundary.isMarked(State.RESUME)) {
@@ -311,16 +316,18 @@ export class Processor {
   #deliverException(vector: number, error: number, resume: boolean): void {
     this.faultCounts[vector]!++;
     this.#words[State.DEBUG_TRAP >> 2] = 0;
-    this.#deliver(resume, () => this.#control.onFault(vector, error));
+    this.#deliver(vector, resume, () => this.#control.onFault(vector, error));
   }
   /** Delivers an event, after which nothing is held off. @param resume RF as the event finds it */
-  #deliver(resume: boolean, event: () => void): void {
+  #deliver(vector: number, resume: boolean, event: () => void): void {
     const words = this.#words;
     this.#countEvent();
     this.#boundary.clear();
+    this.observer?.delivering(vector);
     if (resume) words[State.FLAGS >> 2]! |= Flag.RF;
     event();
     this.#boundary.takeResumeFlag();
+    this.observer?.delivered(vector);
   }
   #countEvent(): void {
     const left = this.#words[State.BUDGET >> 2]! + this.#withheld;

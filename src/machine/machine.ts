@@ -171,8 +171,15 @@ export class Machine {
         : new VirtualClock(() => processor.retired, options.nanosecondsPerInstruction);
     const platform: Platform = {
       model: cpuModels[options.cpu ?? DEFAULT_CPU],
-      in: (port, size) => this.pc.ports.read(port, size),
-      out: (port, size, value) => this.pc.ports.write(port, size, value),
+      in: (port, size) => {
+        const value = this.pc.ports.read(port, size);
+        processor.observer?.read(port, size, value);
+        return value;
+      },
+      out: (port, size, value) => {
+        processor.observer?.written(port, size, value);
+        this.pc.ports.write(port, size, value);
+      },
       ticks: () => this.clock.now(),
       halt: () => {
         this.#halted = true;
@@ -267,6 +274,10 @@ export class Machine {
     this.#wake?.();
   }
 
+  /** Whether the guest waits for an interrupt. */
+  get halted(): boolean {
+    return this.#halted;
+  }
   /** How the guest ended; undefined while it may go on. */
   get outcome(): Outcome | undefined {
     return this.#outcome;

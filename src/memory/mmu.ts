@@ -28,7 +28,7 @@ import type { PhysicalMemory } from './physical.ts';
 import { Tlb } from './tlb.ts';
 
 /** Why a physical page may not be written without being told. */
-export const Watch = { CODE: 1, TRACE: 2 } as const;
+export const Watch = { CODE: 1, TRACE: 2, JOURNAL: 4 } as const;
 
 export interface MmuHooks {
   /**
@@ -159,6 +159,12 @@ export class Mmu {
       const host = this.memory.hostAddress(physical & -PAGE_SIZE);
       if (host >= 0) this.tlb.protect(host);
     }
+  }
+  /** Watches all of RAM: afterwards no page of it is written unseen. @param reason one of Watch */
+  watchAll(reason: number): void {
+    const watched = this.#watched;
+    for (let page = 0; page < watched.length; page++) watched[page]! |= reason;
+    this.tlb.protectAll();
   }
   unwatch(physical: number, reason: number): void {
     if (physical >= this.memory.size) return;

@@ -19,6 +19,13 @@ const TABLES = [TLB_SUPERVISOR, TLB_USER].flatMap((base) =>
   [TLB_READ_OFFSET, TLB_WRITE_OFFSET, TLB_EXECUTE_OFFSET].map((offset) => base + offset),
 );
 
+const WRITE_TABLES = [TLB_SUPERVISOR, TLB_USER].map((base) => base + TLB_WRITE_OFFSET);
+/** Whether a word of the tables, by its index, allows writes. */
+const isWriteWord = (index: number): boolean => {
+  const at = (index << 2) - TLB_SUPERVISOR;
+  return (at - (at % TLB_TABLE_SIZE)) % (TLB_USER - TLB_SUPERVISOR) === TLB_WRITE_OFFSET;
+};
+
 /** Which table of a privilege: TLB_READ_OFFSET, TLB_WRITE_OFFSET or TLB_EXECUTE_OFFSET. */
 export type TlbKind = number;
 
@@ -111,6 +118,23 @@ export class Tlb {
     }
   }
 
+  /** Takes the write permission of all mappings away, as a processor may do with any entry at any time. */
+  protectAll(): void {
+    const words = this.#words;
+    const overflow = this.#local.overflow || this.#global.overflow;
+    if (overflow)
+      for (const table of WRITE_TABLES) words.fill(0, table >>> 2, (table + TLB_TABLE_SIZE) >>> 2);
+    for (const list of [this.#local, this.#global]) {
+      const { entries, length } = list;
+      list.length = 0;
+      for (let i = 0; i < length; i++) {
+        const index = entries[i]!;
+        if (isWriteWord(index)) words[index] = 0;
+        else entries[list.length++] = index;
+      }
+    }
+  }
+
   /** Takes the write permission of every mapping of a host page away, so that writes are seen. */
   protect(host: number): void {
     for (const list of [this.#local, this.#global]) {
@@ -122,10 +146,8 @@ export class Tlb {
     for (const list of [this.#local, this.#global]) {
       for (let i = 0; i < list.length; i++) {
         const index = list.entries[i]!;
-        const at = (index << 2) - TLB_SUPERVISOR;
-        const table = at - (at % TLB_TABLE_SIZE);
-        if (table !== TLB_WRITE_OFFSET && table !== TLB_USER - TLB_SUPERVISOR + TLB_WRITE_OFFSET) continue;
-        const linear = (at - table) << 10;
+        if (!isWriteWord(index)) continue;
+        const linear = (((index << 2) - TLB_SUPERVISOR) % TLB_TABLE_SIZE) << 10;
         if (((this.#words[index]! + linear + POINTER_BIAS) | 0) === (host | 0)) this.#words[index] = 0;
       }
     }
