@@ -1,10 +1,23 @@
+/** Where a block's code was found when it was translated. Other linear pages may lead to it as well. */
+export interface BlockOrigin {
+  /** Guest-physical address of the first instruction. */
+  readonly physical: number;
+  /** Its linear address, unsigned. */
+  readonly linear: number;
+  /** The guest's CPL. */
+  readonly cpl: number;
+  readonly mode: number;
+}
+
 /** One translated basic block: where its records are and what they were made from. */
-export class Block {
+export class Block implements BlockOrigin {
   /** Address of the first record in linear memory, and how many there are. */
   readonly record: number;
   readonly recordCount: number;
   /** Guest-physical address and length in bytes of the code. */
   readonly physical: number;
+  readonly linear: number;
+  readonly cpl: number;
   readonly length: number;
   /** Physical page of the part behind the page end, or -1. */
   readonly secondPage: number;
@@ -18,20 +31,21 @@ export class Block {
   readonly kept: boolean;
 
   constructor(
+    origin: BlockOrigin,
     record: number,
     recordCount: number,
-    physical: number,
     length: number,
     secondPage: number,
-    mode: number,
     kept: boolean,
   ) {
     this.record = record;
     this.recordCount = recordCount;
-    this.physical = physical;
+    this.physical = origin.physical;
+    this.linear = origin.linear;
+    this.cpl = origin.cpl;
+    this.mode = origin.mode;
     this.length = length;
     this.secondPage = secondPage;
-    this.mode = mode;
     this.kept = kept;
   }
 }

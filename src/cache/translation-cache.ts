@@ -12,6 +12,7 @@ import { biased, type PhysicalMemory } from '../memory/physical.ts';
 import type { Block } from './block.ts';
 import { CodePage } from './code-page.ts';
 import { newCacheCounters } from './counters.ts';
+import type { Profile } from './profile.ts';
 
 /** Room for one block that is run once and not kept, at the start of the region. */
 const SCRATCH_RECORDS = 128;
@@ -25,6 +26,7 @@ export class TranslationCache {
   readonly counters = newCacheCounters();
   readonly #memory: PhysicalMemory;
   readonly #mmu: Mmu;
+  readonly #profile: Profile | undefined;
   readonly #start: number;
   readonly #end: number;
   #cursor: number;
@@ -43,9 +45,10 @@ export class TranslationCache {
   /** Blocks by the address of their last record, which is where direct exits leave from. */
   readonly #byLast = new Map<number, Block>();
 
-  constructor(memory: PhysicalMemory, mmu: Mmu) {
+  constructor(memory: PhysicalMemory, mmu: Mmu, profile?: Profile) {
     this.#memory = memory;
     this.#mmu = mmu;
+    this.#profile = profile;
     this.#start = memory.cacheBase + SCRATCH_RECORDS * RECORD_SIZE;
     this.#end = memory.cacheBase + memory.cacheSize - RECORD_SIZE;
     this.#cursor = this.#start;
@@ -108,6 +111,7 @@ export class TranslationCache {
       const block = this.#queue[this.#oldest];
       if (block === undefined || block.record < from || block.record >= to) break;
       this.#oldest++;
+      this.#profile?.left(block);
       if (!block.valid) continue;
       this.#remove(block);
       this.counters.evictions++;
@@ -130,15 +134,23 @@ export class TranslationCache {
     this.#byLast.set(lastRecord(block), block);
     this.counters.translations++;
     this.#joinPages(block);
+    this.#profile?.entered(block);
   }
   #forgetFormer(): void {
     this.#blocks = new Map([...this.#blocks].filter(([, block]) => block !== null));
   }
   /** Watches the code of the block that is now in the scratch area, so that it notices when it changes itself. */
   insertScratch(block: Block): void {
-    if (this.#scratchBlock?.valid) this.#remove(this.#scratchBlock);
+    this.#leaveScratch();
     this.#scratchBlock = block;
     this.#joinPages(block);
+    this.#profile?.entered(block);
+  }
+  #leaveScratch(): void {
+    const block = this.#scratchBlock;
+    if (!block) return;
+    this.#profile?.left(block);
+    if (block.valid) this.#remove(block);
   }
   #joinPages(block: Block): void {
     const first = block.physical & (PAGE_SIZE - 1);
@@ -260,8 +272,9 @@ export class TranslationCache {
 
   /** Empties the cache; not to be called while the engine runs. */
   flush(): void {
+    if (this.#profile) for (const block of this.#queue.slice(this.#oldest)) this.#profile.left(block);
     for (const block of [...this.blocks()]) this.#remove(block);
-    if (this.#scratchBlock?.valid) this.#remove(this.#scratchBlock);
+    this.#leaveScratch();
     this.#queue = [];
     this.#oldest = 0;
     this.#cursor = this.#start;

@@ -4,6 +4,8 @@
  */
 
 export const RECORD_SIZE = 32;
+/** Bytes of a record's counter in a profile: a quarter of its own. */
+export const PROFILE_COUNTER_SIZE = RECORD_SIZE / 4;
 
 /** Byte offsets of a record's fields. Control transfers use the bytes from 8 on differently. */
 export const RecordOffset = {

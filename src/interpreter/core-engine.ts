@@ -6,15 +6,22 @@ import type { Engine, EngineHost } from './engine.ts';
 import type { Exit } from './exits.ts';
 
 let compiled: WebAssembly.Module | undefined;
+let profiling: WebAssembly.Module | undefined;
 
 /** The core's module: generated and compiled once for all machines. @param binary one generated earlier */
 export const coreModule = (binary?: Uint8Array<ArrayBuffer>): WebAssembly.Module => {
   compiled ??= new WebAssembly.Module(binary ?? generateCore());
   return compiled;
 };
+/** The same of the core that counts executions. */
+const profilingModule = (): WebAssembly.Module => {
+  profiling ??= new WebAssembly.Module(generateCore({ profile: true }));
+  return profiling;
+};
 
 export const createCoreEngine = (memory: PhysicalMemory, host: EngineHost): Engine => {
-  const instance = new WebAssembly.Instance(coreModule(), {
+  const module = memory.profileBase === 0 ? coreModule() : profilingModule();
+  const instance = new WebAssembly.Instance(module, {
     host: {
       memory: memory.memory,
       read: host.read,

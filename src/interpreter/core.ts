@@ -3,7 +3,7 @@
  * `br_table`. Hot handlers are its cases; the others are functions of their own behind a table.
  */
 import { fusions, HANDLER_COUNT, type Handler, handlers, Special } from '../instructions/handlers.ts';
-import { RECORD_SIZE, RecordOffset } from '../instructions/record.ts';
+import { PROFILE_COUNTER_SIZE, RECORD_SIZE, RecordOffset } from '../instructions/record.ts';
 import { execute } from '../instructions/spec.ts';
 import {
   BOUNCE_BUFFER,
@@ -237,7 +237,7 @@ const writeOutOfLine = (module: Module, handler: Handler): number => {
 /** Branch depths from the body of the loop's innermost structure outwards. */
 const Depth = { NEXT: 0, ENTER: 1, LOOKUP: 2, RESTART: 3, EXIT: 4 } as const;
 
-const writeRun = (module: Module): number => {
+const writeRun = (module: Module, profile: boolean): number => {
   const w = new FunctionWriter(3);
   const blocks = w.local(i32);
   const reason = w.local(i32);
@@ -251,12 +251,38 @@ const writeRun = (module: Module): number => {
     w.set(reason);
     branch(Depth.EXIT, depth);
   };
-  const addBudget = (opcode: number) => {
+  /** Adds to the executions of the instructions from the record on, or of those behind it. */
+  const countExecutions = (change: 1 | -1, behind = false) => {
+    if (!profile) return;
+    const offset = behind ? PROFILE_COUNTER_SIZE : 0;
+    w.get(CoreLocal.RECORD);
+    w.i32(2);
+    w.op(Op.i32ShrU);
+    loadState(w, State.PROFILE);
+    w.op(Op.i32Add);
+    w.tee(scratch);
+    w.get(scratch);
+    w.memory(Op.i64Load, offset);
+    w.i64(BigInt(change));
+    w.op(Op.i64Add);
+    w.memory(Op.i64Store, offset);
+  };
+  /** Pays for the instructions from the record on. */
+  const pay = () => {
     w.get(CoreLocal.BUDGET);
     w.get(CoreLocal.RECORD);
     w.memory(Op.i32Load8U, RecordOffset.REMAINING);
-    w.op(opcode);
+    w.op(Op.i32Sub);
     w.set(CoreLocal.BUDGET);
+    countExecutions(1);
+  };
+  const refund = () => {
+    w.get(CoreLocal.BUDGET);
+    w.get(CoreLocal.RECORD);
+    w.memory(Op.i32Load8U, RecordOffset.REMAINING);
+    w.op(Op.i32Add);
+    w.set(CoreLocal.BUDGET);
+    countExecutions(-1);
   };
   const nextRecord = () => {
     w.get(CoreLocal.RECORD);
@@ -269,6 +295,8 @@ const writeRun = (module: Module): number => {
     branch(Depth.NEXT, depth);
   };
   const repeat = (depth: number) => {
+    countExecutions(1);
+    countExecutions(-1, true);
     w.get(CoreLocal.BUDGET);
     w.i32(1);
     w.op(Op.i32Sub);
@@ -400,7 +428,7 @@ const writeRun = (module: Module): number => {
   w.op(Op.i32And);
   w.get(CoreLocal.RECORD);
   w.memory(Op.i32Store, State.HISTORY);
-  addBudget(Op.i32Sub);
+  pay();
   outer = -1;
   w.get(CoreLocal.BUDGET);
   w.i32(0);
@@ -446,7 +474,7 @@ const writeRun = (module: Module): number => {
   advance(1);
   w.op(Op.end);
   // The page behind is another one, or not in the TLB: the block has to be looked up anew.
-  addBudget(Op.i32Add);
+  refund();
   w.i32(0);
   loadState(w, State.EIP_PAGE);
   w.get(CoreLocal.RECORD);
@@ -541,17 +569,22 @@ const writeRun = (module: Module): number => {
   return module.writer.function(signature(3), w.finish());
 };
 
+export interface CoreOptions {
+  /** Count the executions of every record, at State.PROFILE; see cache/profile.ts. Default false. */
+  readonly profile?: boolean;
+}
+
 /**
  * The core as a WebAssembly binary. It imports `host.memory` and the functions `host.read`, `update`,
  * `write`, `commit` (slow memory paths) and `callout`, and exports `run(record, budget, tlb) -> Exit`.
  */
-export const generateCore = (): Uint8Array<ArrayBuffer> => {
+export const generateCore = ({ profile = false }: CoreOptions = {}): Uint8Array<ArrayBuffer> => {
   const writer = new ModuleWriter();
   const module = declare(writer);
   const table = new Array<number>(HANDLER_COUNT).fill(-1);
   for (const handler of handlers)
     if (!handler.inline) table[handler.number] = writeOutOfLine(module, handler);
-  const run = writeRun(module);
+  const run = writeRun(module, profile);
   // Slots of inline handlers are never called; any function of the right type will do.
   const filler = table.find((f) => f >= 0)!;
   writer.table(table.map((f) => (f < 0 ? filler : f)));

@@ -3,6 +3,7 @@
  * is in control: the guest's own tables (`native`) or a monitor.
  */
 import type { Block } from '../cache/block.ts';
+import { Profile } from '../cache/profile.ts';
 import { TranslationCache } from '../cache/translation-cache.ts';
 import type { Decoder } from '../decoder/instruction.ts';
 import { findHandler, handlerOf, Special } from '../instructions/handlers.ts';
@@ -65,6 +66,8 @@ export class Processor {
   readonly cache: TranslationCache;
   readonly engine: Engine;
   readonly breakpoints: Breakpoints;
+  /** Executions of every instruction, where memory has room for a profile. */
+  readonly profile: Profile | undefined;
   readonly #translator: Translator;
   readonly #operands: RecordOperands;
   readonly #simd: SimdUnit;
@@ -102,7 +105,9 @@ export class Processor {
     this.state = new CpuState(memory.memory.buffer, SystemBase.PHYSICAL);
     this.mmu = new Mmu(memory, this.state);
     this.mmu.user = false;
-    this.cache = new TranslationCache(memory, this.mmu);
+    this.profile = memory.profileBase === 0 ? undefined : new Profile(memory);
+    this.#words[State.PROFILE >> 2] = this.profile?.bias ?? 0;
+    this.cache = new TranslationCache(memory, this.mmu, this.profile);
     this.mmu.hooks.onWatchedWrite = (physical, size, watch) => {
       if (watch & Watch.CODE) this.cache.written(physical, size);
       if (watch & Watch.TRACE) this.#control.onTracedWrite?.(physical, size);
@@ -163,6 +168,7 @@ export class Processor {
     this.cache.flush();
     this.mmu.tlb.flush(true);
     words.fill(0, State.GPR >> 2, STATE_END >> 2);
+    words[State.PROFILE >> 2] = this.profile?.bias ?? 0;
     this.#boundary.clear();
     this.#blocksCounted = 0;
     this.#granted = 0;
@@ -410,19 +416,26 @@ export class Processor {
         return;
       case Exit.LEAVE:
         words[State.EIP >> 2] = offset + bytes[at + RecordOffset.LENGTH]!;
-        words[State.BUDGET >> 2]! += bytes[at + RecordOffset.REMAINING]! - 1;
+        this.#refund(at, 1);
         return;
       case Exit.LEAVE_AT:
-        words[State.BUDGET >> 2]! += bytes[at + RecordOffset.REMAINING]! - 1;
+        this.#refund(at, 1);
         return;
       default:
         words[State.EIP >> 2] = offset;
-        words[State.BUDGET >> 2]! += bytes[at + RecordOffset.REMAINING]!;
+        this.#refund(at, 0);
         if (exit === Exit.REPEAT) words[State.RESUME >> 2] = words[State.BUDGET >> 2]!;
         if (exit !== Exit.FAULT) return;
         if (words[State.FAULT_VECTOR >> 2] === EXECUTE_SINGLY) this.#singly = true;
         else this.fault(words[State.FAULT_VECTOR >> 2]!, words[State.FAULT_ERROR >> 2]!);
     }
+  }
+
+  /** Takes back what a block was paid for, from a record on. @param executed whether the record's instruction was */
+  #refund(record: number, executed: 0 | 1): void {
+    const left = this.memory.bytes[record + RecordOffset.REMAINING]! - executed;
+    this.#words[State.BUDGET >> 2]! += left;
+    if (left > 0) this.profile?.refund(record + executed * RECORD_SIZE);
   }
 
   /** Follows a direct exit for the first time: finds its target and links it. */
@@ -496,6 +509,8 @@ export class Processor {
     }
     const place: CodePlace = {
       physical,
+      linear,
+      cpl: this.#control.guestState.cpl,
       secondPage,
       limit,
       mode,

@@ -29,6 +29,12 @@ export const createReferenceEngine = (memory: PhysicalMemory, host: EngineHost):
   };
   const executeWord = (linear: number) => get(get(State.TLB) + TLB_EXECUTE_OFFSET + (linear >>> 12) * 4);
   const remaining = (record: number) => bytes[record + RecordOffset.REMAINING]!;
+  /** Adds to the executions of the instructions from a record on, where they are counted. */
+  const countExecutions = (record: number, change: 1 | -1) => {
+    if (memory.profileBase === 0) return;
+    const at = get(State.PROFILE) + (record >>> 2);
+    view.setBigInt64(at, view.getBigInt64(at, true) + BigInt(change), true);
+  };
 
   /** Follows a direct exit. @returns the linked block's record, or 0 with the slot noted */
   const follow = (record: number, target: number): number => {
@@ -95,6 +101,7 @@ export const createReferenceEngine = (memory: PhysicalMemory, host: EngineHost):
         set(State.BLOCKS, get(State.BLOCKS) + HISTORY_STEP);
         set(State.HISTORY + (get(State.BLOCKS) & (HISTORY_LENGTH * HISTORY_STEP - 1)), record);
         set(State.BUDGET, get(State.BUDGET) - remaining(record));
+        countExecutions(record, 1);
         if (get(State.BUDGET) < 0) return leave(Exit.BUDGET);
         let next = 0;
         while (next === 0) {
@@ -106,6 +113,7 @@ export const createReferenceEngine = (memory: PhysicalMemory, host: EngineHost):
               continue;
             }
             set(State.BUDGET, get(State.BUDGET) + remaining(record));
+            countExecutions(record, -1);
             set(State.EIP, get(State.EIP_PAGE) + view.getUint16(record + RecordOffset.PAGE_OFFSET, true));
             return leave(Exit.MISS);
           }
@@ -119,6 +127,8 @@ export const createReferenceEngine = (memory: PhysicalMemory, host: EngineHost):
             if (next === 0) return leave(Exit.MISS);
           } else if (exit === Exit.REPEAT) {
             set(State.BUDGET, get(State.BUDGET) - 1);
+            countExecutions(record, 1);
+            countExecutions(record + RECORD_SIZE, -1);
             if (get(State.BUDGET) < 0) return leave(Exit.REPEAT);
           } else return leave(exit);
         }

@@ -1,4 +1,5 @@
 /** A whole machine: processor, devices, clock, and the technique that runs the guest. */
+import { Profile } from '../cache/profile.ts';
 import type { Decoder } from '../decoder/instruction.ts';
 import { BareControl } from '../interpreter/bare-control.ts';
 import type { Control } from '../interpreter/control.ts';
@@ -43,6 +44,8 @@ export interface MachineOptions {
    * processor, the fewer instructions a guest spends where it counts time in a loop.
    */
   readonly nanosecondsPerInstruction?: number;
+  /** Count the executions of every instruction; see Processor.profile. Costs host time. Default false. */
+  readonly profile?: boolean;
   /** Calendar at power-on, milliseconds since 1970; fixed by default, so that runs repeat. */
   readonly start?: number;
   readonly debugExit?: { readonly base: number; readonly size: number };
@@ -104,6 +107,10 @@ export class MachineError extends Error {
 /** Addresses in the machine's linear memory are handled as signed 32-bit numbers. */
 const LINEAR_MEMORY_LIMIT = 2 ** 31;
 
+/** Bytes of counters beside the translation cache. */
+const profileSize = ({ profile, cacheSize = 32 << 20 }: MachineOptions): number =>
+  profile ? Profile.sizeFor(cacheSize) : 0;
+
 const checkOptions = (options: MachineOptions): void => {
   const memory = options.memory ?? 256 << 20;
   if (!Number.isInteger(memory) || memory < 2 << 20 || memory % PAGE_SIZE !== 0)
@@ -114,7 +121,7 @@ const checkOptions = (options: MachineOptions): void => {
   const pace = options.nanosecondsPerInstruction ?? 1;
   if (!Number.isInteger(pace) || pace < 1 || pace > 1000)
     throw new MachineError(`${pace} nanoseconds per instruction: must be a whole number from 1 to 1000`);
-  const most = LINEAR_MEMORY_LIMIT - RAM_BASE - MONITOR_MEMORY - cache;
+  const most = LINEAR_MEMORY_LIMIT - RAM_BASE - MONITOR_MEMORY - cache - profileSize(options);
   if (memory > most)
     throw new MachineError(
       `memory of ${Math.ceil(memory / 2 ** 20)} MiB: at most ${Math.floor(most / 2 ** 20)} MiB with this translation cache`,
@@ -153,7 +160,8 @@ export class Machine {
     this.technique = technique.name;
     const ramBytes = options.memory ?? 256 << 20;
     const monitorBytes = technique.kernelRing === null ? 0 : MONITOR_MEMORY;
-    this.memory = new PhysicalMemory(ramBytes, monitorBytes, options.cacheSize ?? 32 << 20);
+    const cacheBytes = options.cacheSize ?? 32 << 20;
+    this.memory = new PhysicalMemory(ramBytes, monitorBytes, cacheBytes, profileSize(options));
     this.processor = new Processor({
       memory: this.memory,
       decoder,

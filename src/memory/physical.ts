@@ -24,14 +24,20 @@ export class PhysicalMemory {
   /** Address in linear memory where the translation cache starts, and its size in bytes. */
   readonly cacheBase: number;
   readonly cacheSize: number;
+  /** Address in linear memory of the profile's counters, behind the cache; 0 when nothing is profiled. */
+  readonly profileBase: number;
 
-  /** @throws RangeError when the host cannot provide the memory */
-  constructor(size: number, monitorSize: number, cacheSize: number) {
+  /**
+   * @param profileSize bytes of the profile's counters, a multiple of the page size
+   * @throws RangeError when the host cannot provide the memory
+   */
+  constructor(size: number, monitorSize: number, cacheSize: number, profileSize = 0) {
     this.size = size;
     this.monitorSize = monitorSize;
     this.cacheBase = RAM_BASE + size + monitorSize;
     this.cacheSize = cacheSize;
-    const pages = Math.ceil((this.cacheBase + cacheSize) / 65536);
+    this.profileBase = profileSize > 0 ? this.cacheBase + cacheSize : 0;
+    const pages = Math.ceil((this.cacheBase + cacheSize + profileSize) / 65536);
     this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
     this.bytes = new Uint8Array(this.memory.buffer);
     this.words = new Int32Array(this.memory.buffer);

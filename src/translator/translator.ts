@@ -2,7 +2,7 @@
  * The translator: scans one basic block of guest code and writes its records. What happens to each
  * instruction is the technique's decision; see Treatment.
  */
-import { Block } from '../cache/block.ts';
+import { Block, type BlockOrigin } from '../cache/block.ts';
 import type { TranslationCache } from '../cache/translation-cache.ts';
 import type { Decoded, Decoder, Instruction } from '../decoder/instruction.ts';
 import { findHandler, fusionOf, type Handler, Special } from '../instructions/handlers.ts';
@@ -18,14 +18,11 @@ import { isVectorOpcode } from './vector-opcodes.ts';
 const MAX_INSTRUCTION = 15;
 
 /** Where code lies and how far it may be read. */
-export interface CodePlace {
-  /** Physical address of the first instruction. */
-  readonly physical: number;
+export interface CodePlace extends BlockOrigin {
   /** Physical address of the page that follows in linear space, -1 if it faults; asked for when needed. */
   secondPage(): number;
   /** Bytes from the first instruction to the end of the code segment; Infinity when it is not near. */
   readonly limit: number;
-  readonly mode: number;
   /** At most this many instructions. */
   readonly maximum: number;
 }
@@ -210,7 +207,7 @@ export class Translator {
       writer.head(record, handler, end, 0, 0);
       writer.targets(record, 0, end);
     }
-    const block = new Block(first, recordCount, place.physical, end - start, secondPage, place.mode, keep);
+    const block = new Block(place, first, recordCount, end - start, secondPage, keep);
     if (keep) {
       const { counters } = this.#cache;
       counters.translatedInstructions += count;

@@ -79,6 +79,8 @@ export const State = {
    * not sensitive may show, such as FNSTENV. Zero, or the distance of the virtual state from the physical one.
    */
   VISIBLE: 0x198,
+  /** Added to a quarter of a record's address: its counter, where executions are counted; see cache/profile.ts. */
+  PROFILE: 0x19c,
 
   /** x87 and later SSE state; see fpu.ts. */
   FPU: 0x200,

@@ -33,6 +33,8 @@ export interface RunOptions {
   readonly instructions?: number;
   /** Gives up as soon as the console shows this text: at the same instruction in every run. */
   readonly until?: string | undefined;
+  /** Options of the machine. */
+  readonly machine?: Partial<MachineOptions>;
   /** Changes the machine before it starts. */
   prepare?(machine: Machine): void;
 }
@@ -41,7 +43,7 @@ export interface RunOptions {
 export const runKernel = async (
   kernel: Uint8Array,
   technique: Exclude<MachineOptions['technique'], undefined>,
-  { instructions = 200e6, until, prepare }: RunOptions = {},
+  { instructions = 200e6, until, machine: options, prepare }: RunOptions = {},
   name = 'kernel',
   memory = 16,
 ): Promise<Run> => {
@@ -52,6 +54,7 @@ export const runKernel = async (
     engine,
     memory: memory << 20,
     cacheSize: 4 << 20,
+    ...options,
     onSerial(_port, byte) {
       text += String.fromCharCode(byte);
       if (until !== undefined && text.endsWith(until)) machine.stop();
