@@ -99,7 +99,7 @@ export const buildBundles = async (dist) => {
       chunkNames: 'chunks/[name]-[hash]',
       assetNames: '[name]-[hash]',
       // What is small and always needed is faster inside; these bring files of their own or are rarely used.
-      external: ['capstone-wasm', 'keystone-wasm', 'pino', 'v86'],
+      external: ['@observablehq/plot', 'capstone-wasm', 'keystone-wasm', 'linkedom', 'pino', 'v86'],
       // commander is a CommonJS package.
       banner: {
         js:
