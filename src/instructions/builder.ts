@@ -192,6 +192,8 @@ export abstract class Builder {
   abstract pollEvents(enabled: Value, stepping?: Value): void;
   /** Holds interrupts off until the next instruction has been executed (SDM vol. 2, STI, MOV). */
   abstract shadowInterrupts(): void;
+  /** Instructions that may be executed before State.BUDGET runs out, this one included. */
+  abstract instructionsLeft(): Value;
 
   /** Ends the block: continue at one of the record's two direct targets. */
   abstract goto(target: 0 | 1): void;

@@ -14,6 +14,7 @@ import type { InstructionSpec } from './spec.ts';
 import { vectors } from './sse/index.ts';
 import { stack } from './stack.ts';
 import { strings } from './strings.ts';
+import { time } from './time.ts';
 import { ordinary } from './x87/ordinary/index.ts';
 
 export interface Handler {
@@ -69,6 +70,7 @@ const specs: readonly InstructionSpec[] = [
   ...stack,
   ...branches,
   ...strings,
+  ...time,
   ...vectors,
   ...ordinary,
   ...synthetic,

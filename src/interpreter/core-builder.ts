@@ -636,15 +636,15 @@ export abstract class CoreBuilder extends Builder {
     this.if(this.or(due, stepping), () => this.#leaving.exit(Exit.LEAVE, this.#depth));
   }
   shadowInterrupts(): void {
+    this.storeState(State.SHADOW, this.sub(this.instructionsLeft(), 1));
+  }
+  instructionsLeft(): Value {
     const w = this.#w;
-    w.i32(0);
     w.get(CoreLocal.BUDGET);
     w.get(CoreLocal.RECORD);
     w.memory(Op.i32Load8U, RecordOffset.REMAINING);
     w.op(Op.i32Add);
-    w.i32(1);
-    w.op(Op.i32Sub);
-    w.memory(Op.i32Store, State.SHADOW);
+    return this.#pop();
   }
   goto(target: 0 | 1): void {
     this.#leaving.goto(target, this.#depth);

@@ -55,7 +55,6 @@ export class CpuAccess implements Cpu {
   readonly #mmu: Mmu;
   readonly #platform: Platform;
   readonly #hooks: StateHooks;
-  #timestampOffset = 0n;
   readonly #timestamp = { low: 0, high: 0 };
 
   constructor(state: CpuState, mmu: Mmu, platform: Platform, hooks: StateHooks) {
@@ -162,18 +161,18 @@ export class CpuAccess implements Cpu {
   timestamp(): { readonly low: number; readonly high: number } {
     const ticks = Math.floor(this.#platform.ticks());
     const t = this.#timestamp;
-    if (this.#timestampOffset === 0n) {
+    if (this.state.sys(System.TSC_OFFSET) === 0 && this.state.sys(System.TSC_OFFSET + 4) === 0) {
       t.low = ticks % 2 ** 32;
       t.high = Math.floor(ticks / 2 ** 32);
     } else {
-      const value = BigInt.asUintN(64, BigInt(ticks) + this.#timestampOffset);
-      t.low = Number(value & 0xffffffffn);
-      t.high = Number(value >> 32n);
+      const value = BigInt(ticks) + this.state.wide(System.TSC_OFFSET);
+      t.low = Number(BigInt.asUintN(32, value));
+      t.high = Number(BigInt.asUintN(32, value >> 32n));
     }
     return t;
   }
   setTimestamp(value: bigint): void {
-    this.#timestampOffset = value - BigInt(Math.floor(this.#platform.ticks()));
+    this.state.setWide(System.TSC_OFFSET, value - BigInt(Math.floor(this.#platform.ticks())));
   }
   pagingChanged(flushGlobal: boolean): void {
     this.#hooks.pagingChanged(flushGlobal);

@@ -75,6 +75,8 @@ export class Processor {
   readonly #boundary: Boundary;
   #control!: Control;
   #maximum: number;
+  #ticksPerInstruction = 0;
+  #ticksSkipped = 0;
   /** Instructions retired before the current call of `run`. */
   #retired = 0;
   #granted = 0;
@@ -191,6 +193,22 @@ export class Processor {
     return words[State.BUDGET >> 2]! + this.memory.bytes[record + RecordOffset.REMAINING]!;
   }
 
+  /**
+   * How the time-stamp counter gets on from the next call of `run`.
+   * @param perInstruction ticks, 0 where time does not go by instructions @param skipped ticks without any
+   */
+  setTimebase(perInstruction: number, skipped: number): void {
+    this.#ticksPerInstruction = perInstruction;
+    this.#ticksSkipped = skipped;
+    this.#words[State.TICKS_PER_INSTRUCTION >> 2] = perInstruction;
+  }
+  #grant(instructions: number): void {
+    this.#granted = instructions;
+    const ticks = (this.#retired + instructions) * this.#ticksPerInstruction + this.#ticksSkipped;
+    this.#words[State.TICKS >> 2] = ticks;
+    this.#words[(State.TICKS >> 2) + 1] = Math.floor(ticks / 2 ** 32);
+  }
+
   /** Leaves the engine behind the current instruction and, with `left`, grants only so many more. */
   interrupt(left?: number): void {
     this.#words[State.LEAVE >> 2] = 1;
@@ -200,7 +218,7 @@ export class Processor {
     const unknown = Math.min(excess, this.#withheld);
     this.#withheld -= unknown;
     this.#words[State.BUDGET >> 2]! -= excess - unknown;
-    this.#granted -= excess - unknown;
+    this.#grant(this.#granted - (excess - unknown));
   }
   /** Makes `run` return at the next instruction boundary. */
   stop(): void {
@@ -246,7 +264,7 @@ export class Processor {
   run(budget: number): number {
     const words = this.#words;
     this.#boundary.setBudget(budget);
-    this.#granted = budget;
+    this.#grant(budget);
     this.#stopRequested = false;
     this.#eventsInRow = 0;
     while (!this.#stopRequested) {
@@ -356,7 +374,7 @@ export class Processor {
     const words = this.#words;
     this.#singly = false;
     this.#withheld = left - 1;
-    this.#granted -= this.#withheld;
+    this.#grant(this.#granted - this.#withheld);
     this.#boundary.setBudget(1);
     words[State.SINGLE >> 2] = 1;
     words[State.STEP >> 2] = words[State.FLAGS >> 2]! & Flag.TF;
@@ -367,7 +385,7 @@ export class Processor {
       words[State.DEBUG_TRAP >> 2]! |= DR6.BS;
     words[State.SINGLE >> 2] = 0;
     words[State.STEP >> 2] = 0;
-    this.#granted += this.#withheld;
+    this.#grant(this.#granted + this.#withheld);
     this.#boundary.setBudget(words[State.BUDGET >> 2]! + this.#withheld);
     this.#withheld = 0;
   }

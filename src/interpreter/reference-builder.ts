@@ -258,8 +258,10 @@ export abstract class ReferenceBuilder extends Builder {
     if (due || number(stepping) !== 0) this.leave(Exit.LEAVE);
   }
   shadowInterrupts(): void {
-    const remaining = this.bytes[this.record + RecordOffset.REMAINING]!;
-    this.#set(State.SHADOW, 4, this.#get(State.BUDGET, 4) + remaining - 1);
+    this.#set(State.SHADOW, 4, number(this.instructionsLeft()) - 1);
+  }
+  instructionsLeft(): Value {
+    return value(this.#get(State.BUDGET, 4) + this.bytes[this.record + RecordOffset.REMAINING]!);
   }
   goto(target: 0 | 1): void {
     this.leave(Exit.NEXT, target);

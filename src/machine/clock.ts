@@ -61,6 +61,9 @@ abstract class TimerClock implements Clock {
 /** The clock of a machine; `idle` is called when the guest waits for an interrupt. */
 export interface MachineClock extends Clock {
   readonly deadline: number;
+  /** Nanoseconds that an instruction takes, 0 where that is not how time goes; and those that passed while idle. */
+  readonly perInstruction: number;
+  readonly skipped: number;
   onEarlier: (deadline: number) => void;
   expire(): void;
   /** Instructions that may run before the next expiry. */
@@ -72,8 +75,8 @@ export interface MachineClock extends Clock {
 /** Time is the number of instructions retired, plus what was skipped while idle: the same in every run. */
 export class VirtualClock extends TimerClock implements MachineClock {
   readonly #retired: () => number;
-  readonly #perInstruction: number;
-  #skipped = 0;
+  readonly perInstruction: number;
+  skipped = 0;
 
   /**
    * @param retired instructions retired so far, exact at any moment
@@ -82,23 +85,25 @@ export class VirtualClock extends TimerClock implements MachineClock {
   constructor(retired: () => number, perInstruction: number = NANOSECONDS_PER_INSTRUCTION) {
     super();
     this.#retired = retired;
-    this.#perInstruction = perInstruction;
+    this.perInstruction = perInstruction;
   }
   now(): number {
-    return this.#retired() * this.#perInstruction + this.#skipped;
+    return this.#retired() * this.perInstruction + this.skipped;
   }
   budget(): number {
-    return Math.max(0, Math.ceil((this.deadline - this.now()) / this.#perInstruction));
+    return Math.max(0, Math.ceil((this.deadline - this.now()) / this.perInstruction));
   }
   idle(): number {
     const { deadline } = this;
-    if (deadline !== Number.POSITIVE_INFINITY) this.#skipped += Math.max(0, deadline - this.now());
+    if (deadline !== Number.POSITIVE_INFINITY) this.skipped += Math.max(0, deadline - this.now());
     return 0;
   }
 }
 
 /** Time is the host's, from the machine's start. */
 export class WallClock extends TimerClock implements MachineClock {
+  readonly perInstruction = 0;
+  readonly skipped = 0;
   readonly #start = performance.now();
   now(): number {
     return Math.floor((performance.now() - this.#start) * 1e6);

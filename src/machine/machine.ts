@@ -344,6 +344,8 @@ export class Machine {
         return 0;
       } else return clock.idle();
     }
+    // The counter of a processor of 1 GHz: a tick is a nanosecond.
+    processor.setTimebase(clock.perInstruction, clock.skipped);
     processor.run(Math.min(SLICE, clock.budget(), most));
     return 0;
   }

@@ -13,7 +13,7 @@ export const bt: Technique = {
   kernelRing: 1,
   rewrites: true,
   treatment(instruction, kernel) {
-    if (isSensitive(instruction)) return Treatment.CALLOUT;
-    return kernel && isInCache(instruction) ? Treatment.IN_CACHE : Treatment.IDENT;
+    if (isInCache(instruction, kernel)) return Treatment.IN_CACHE;
+    return isSensitive(instruction) ? Treatment.CALLOUT : Treatment.IDENT;
   },
 };

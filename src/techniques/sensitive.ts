@@ -2,19 +2,23 @@
 import type { Instruction } from '../decoder/instruction.ts';
 import { meaningOf } from '../translator/opcodes.ts';
 
-const IN_CACHE = new Set(['cli', 'sti', 'pushf', 'popf', 'push.segment', 'mov.from.segment']);
+const IN_CACHE = new Set(['cli', 'sti', 'pushf', 'popf', 'push.segment', 'mov.from.segment', 'rdtsc']);
+/** Of these, what would show the monitor to user code too, which has its own flags and selectors. */
+const IN_CACHE_EVERYWHERE = new Set(['rdtsc']);
 /** Always through the interrupt table or the SYSENTER registers, which are the monitor's. */
 const ENTERING = new Set(['int_n', 'int3', 'into', 'int1', 'sysenter']);
 /** Long instructions that touch nothing a monitor virtualises. */
 const INNOCUOUS = new Set(['bound', 'ud']);
 
-/** Rewritten to a sequence in the cache. */
-export const isInCache = (i: Instruction): boolean => {
+/** Rewritten to a sequence in the cache. @param kernel whether the code runs at a virtual CPL below 3 */
+export const isInCache = (i: Instruction, kernel: boolean): boolean => {
   const meaning = meaningOf(i);
-  return meaning !== undefined && 'handler' in meaning && IN_CACHE.has(meaning.handler);
+  if (meaning === undefined) return false;
+  const name = 'handler' in meaning ? meaning.handler : meaning.callout;
+  return (kernel ? IN_CACHE : IN_CACHE_EVERYWHERE).has(name);
 };
 
-/** Executed by the monitor. */
+/** Executed by the monitor, unless it is in the cache. */
 export const isSensitive = (i: Instruction): boolean => {
   const meaning = meaningOf(i);
   return meaning !== undefined && 'callout' in meaning && !INNOCUOUS.has(meaning.callout);

@@ -198,7 +198,14 @@ const choose = (i: Instruction, mode: number, treatment: Treatment): Selected | 
   if (vector) return chooseVector(i, vector, mode);
   const meaning = meaningOf(i);
   if (!meaning) return undefined;
-  if ('callout' in meaning) return selectCallout(meaning.callout, callouts[meaning.callout].endsBlock);
+  const system = treatment === Treatment.IN_CACHE ? SystemBase.VIRTUAL : SystemBase.PHYSICAL;
+  const needs = meaning.feature === undefined ? {} : { feature: meaning.feature };
+  if ('callout' in meaning) {
+    const callout = selectCallout(meaning.callout, callouts[meaning.callout].endsBlock);
+    // What the builder can do of it, unless the monitor is to do all; the rest goes on to the callout.
+    const handler = treatment === Treatment.CALLOUT ? undefined : findHandler(meaning.callout, { system });
+    return { ...callout, ...needs, ...(handler && { handler }) };
+  }
   const name = meaning.handler;
   const operands = operandsOf(i, name);
   const memory = addressedMemory(i);
@@ -208,14 +215,13 @@ const choose = (i: Instruction, mode: number, treatment: Treatment): Selected | 
     shape,
     address: shape.includes('mem') && memory ? addressKind(i, memory, mode) : 'none',
     flat: (mode & Mode.FLAT) !== 0,
-    system: treatment === Treatment.IN_CACHE ? SystemBase.VIRTUAL : SystemBase.PHYSICAL,
+    system,
     condition: (meaning.condition ?? 0) as ConditionCode,
     rep: i.rep === 2 && !COMPARES.has(name) ? 1 : i.rep,
     addressSize: i.addressSize,
   });
   if (!handler) return undefined;
-  const selected = { handler, callout: -1, endsBlock: handler.spec.endsBlock ?? false };
-  return meaning.feature === undefined ? selected : { ...selected, feature: meaning.feature };
+  return { handler, callout: -1, endsBlock: handler.spec.endsBlock ?? false, ...needs };
 };
 /** What an x87 instruction needs besides the FPU (SDM vol. 2, FCMOVcc, FCOMI, FISTTP). */
 const x87Feature = (name: string): Feature | undefined => {

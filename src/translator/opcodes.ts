@@ -176,7 +176,7 @@ set(0x0f21, callout('mov_from_dr'));
 set(0x0f22, callout('mov_to_cr'));
 set(0x0f23, callout('mov_to_dr'));
 set(0x0f30, callout('wrmsr'));
-set(0x0f31, callout('rdtsc'));
+set(0x0f31, { callout: 'rdtsc', feature: Feature.TSC });
 set(0x0f32, callout('rdmsr'));
 set(0x0f33, callout('rdpmc'));
 set(0x0f34, callout('sysenter'));

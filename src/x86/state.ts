@@ -81,6 +81,12 @@ export const State = {
   VISIBLE: 0x198,
   /** Added to a quarter of a record's address: its counter, where executions are counted; see cache/profile.ts. */
   PROFILE: 0x19c,
+  /**
+   * 64 bits: what the time-stamp counter comes to when BUDGET runs out, before the system state's TSC_OFFSET is
+   * added; and how many ticks an instruction takes, zero where time does not go by instructions.
+   */
+  TICKS: 0x1a0,
+  TICKS_PER_INSTRUCTION: 0x1a8,
 
   /** x87 and later SSE state; see fpu.ts. */
   FPU: 0x200,
@@ -127,6 +133,8 @@ export const System = {
   PDPTES: 0x180,
   /** Low half of IA32_EFER; the high half is reserved. */
   EFER: 0x1a0,
+  /** 64 bits: what a write to the time-stamp counter has added to it. */
+  TSC_OFFSET: 0x1a8,
 } as const;
 
 /** Values of System.SHADOW (SDM vol. 3, sections 6.8.1 and 6.8.3). */
@@ -218,6 +226,15 @@ export class CpuState {
   }
   setSys(offset: number, value: number): void {
     this.words[(this.system + offset) >> 2] = value;
+  }
+
+  /** 64 bits at an offset of the system state, signed. */
+  wide(offset: number): bigint {
+    return (BigInt(this.sys(offset + 4)) << 32n) | BigInt(this.sys(offset) >>> 0);
+  }
+  setWide(offset: number, value: bigint): void {
+    this.setSys(offset, Number(BigInt.asIntN(32, value)));
+    this.setSys(offset + 4, Number(BigInt.asIntN(32, value >> 32n)));
   }
 
   get cpl(): number {

@@ -102,7 +102,6 @@ export const wrmsr = (cpu: Cpu): void =>
   selected(cpu, 'WRMSR').write(cpu, cpu.state.gpr(Gpr.EAX), cpu.state.gpr(Gpr.EDX));
 
 export const rdtsc = (cpu: Cpu): void => {
-  if (!hasFeature(cpu, Feature.TSC)) throw new Fault(Vector.UD);
   if (cpu.state.sys(System.CR4) & CR4.TSD) requirePrivilege(cpu);
   const { low, high } = cpu.timestamp();
   cpu.state.setGpr(Gpr.EAX, low);
