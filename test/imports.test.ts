@@ -18,7 +18,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   translator: ['cache', 'decoder', 'instructions', 'memory', 'x86'],
   interpreter: ['cache', 'decoder', 'instructions', 'memory', 'translator', 'wasm', 'x86'],
   codegen: ['cache', 'decoder', 'instructions', 'interpreter', 'memory', 'translator', 'wasm', 'x86'],
-  techniques: ['decoder', 'translator'],
+  techniques: ['decoder', 'translator', 'x86'],
   monitor: ['decoder', 'instructions', 'interpreter', 'memory', 'techniques', 'translator', 'x86'],
   machine: [
     'cache',

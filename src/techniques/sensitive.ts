@@ -1,14 +1,20 @@
-/** Which instructions concern a monitor, by what executes them. */
+/** Which instructions concern a monitor: those with facts in x86/sensitive-instructions.ts. */
 import type { Instruction } from '../decoder/instruction.ts';
+import { executorOf } from '../translator/encode.ts';
 import { meaningOf } from '../translator/opcodes.ts';
+import { type SensitiveInstruction, sensitiveInstructionNamed } from '../x86/sensitive-instructions.ts';
 
 const IN_CACHE = new Set(['cli', 'sti', 'pushf', 'popf', 'push.segment', 'mov.from.segment', 'rdtsc']);
 /** Of these, what would show the monitor to user code too, which has its own flags and selectors. */
 const IN_CACHE_EVERYWHERE = new Set(['rdtsc']);
 /** Always through the interrupt table or the SYSENTER registers, which are the monitor's. */
 const ENTERING = new Set(['int_n', 'int3', 'into', 'int1', 'sysenter']);
-/** Long instructions that touch nothing a monitor virtualises. */
-const INNOCUOUS = new Set(['bound', 'ud']);
+
+/** What is known of a sensitive or privileged instruction; undefined for an innocuous one. */
+export const sensitivityOf = (i: Instruction): SensitiveInstruction | undefined => {
+  const executor = executorOf(i);
+  return executor === undefined ? undefined : sensitiveInstructionNamed(executor);
+};
 
 /** Rewritten to a sequence in the cache. @param kernel whether the code runs at a virtual CPL below 3 */
 export const isInCache = (i: Instruction, kernel: boolean): boolean => {
@@ -21,7 +27,9 @@ export const isInCache = (i: Instruction, kernel: boolean): boolean => {
 /** Executed by the monitor, unless it is in the cache. */
 export const isSensitive = (i: Instruction): boolean => {
   const meaning = meaningOf(i);
-  return meaning !== undefined && 'callout' in meaning && !INNOCUOUS.has(meaning.callout);
+  return (
+    meaning !== undefined && 'callout' in meaning && sensitiveInstructionNamed(meaning.callout) !== undefined
+  );
 };
 
 /** Leads to the monitor without being rewritten. */

@@ -239,6 +239,14 @@ const chooseVector = (i: Instruction, meaning: VectorMeaning, mode: number): Sel
 };
 const COMPARES = new Set(['cmps', 'scas']);
 
+/** Name of the handler, callout or x87 instruction that executes an instruction; undefined where none does. */
+export const executorOf = (i: Instruction): string | undefined => {
+  if (i.opcode >= 0xd8 && i.opcode <= 0xdf) return x87Handler(i.opcode, i.modrm) ?? undefined;
+  const meaning = meaningOf(i);
+  if (!meaning) return vectorMeaningOf(i)?.name;
+  return 'handler' in meaning ? meaning.handler : meaning.callout;
+};
+
 /** Writes into linear memory. */
 export class RecordWriter {
   readonly #view: DataView;
