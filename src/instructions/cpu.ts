@@ -92,6 +92,8 @@ export interface Cpu {
    * OSXMMEXCPT changed: other blocks may have to run now.
    */
   modeChanged(): void;
+  /** To be called when a task switch has passed its checks and before it changes anything. */
+  taskSwitches(): void;
   /** To be called after IF became set, or the interrupt shadow ended: pending interrupts are looked at. */
   interruptsEnabled(): void;
   /** To be called after DR0-DR3, DR7 or CR4.DE changed: other breakpoints hold from the next instruction on. */

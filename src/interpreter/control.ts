@@ -1,6 +1,6 @@
 /** Who is in control of the processor, as the processor sees it. */
 import type { Instruction } from '../decoder/instruction.ts';
-import type { Cpu } from '../instructions/cpu.ts';
+import type { Cpu, Operands } from '../instructions/cpu.ts';
 import type { Treatment } from '../translator/encode.ts';
 import type { CpuState } from '../x86/state.ts';
 
@@ -14,6 +14,10 @@ export interface Control {
   setA20(enabled: boolean): void;
   /** The state and memory a callout runs on. @param virtual the record asks for the guest's virtual state */
   cpu(virtual: boolean): ControlledCpu;
+  /** Executes a callout that asks for the guest's virtual state; without this it is run on `cpu(true)`. @throws Fault */
+  execute?(number: number, operands: Operands): void;
+  /** Something outside the processor asks for an interrupt, or an NMI. */
+  onRequest?(line: 'interrupt' | 'nmi'): void;
   /** An exception of the instruction at State.EIP. */
   onFault(vector: number, error: number): void;
   /** Whether an external interrupt may be taken now. */

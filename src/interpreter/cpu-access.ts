@@ -29,6 +29,8 @@ export interface StateHooks {
   /** A doubleword of physical memory as this state sees it. */
   readPhysical(address: number): number;
   modeChanged(): void;
+  /** A task switch begins; `modeChanged` follows when its segments are there. */
+  taskSwitches?(): void;
   /** The breakpoints to tell of accesses. */
   readonly breakpoints: Breakpoints;
   /** An interrupt is pending and may be taken behind the current instruction. */
@@ -182,6 +184,9 @@ export class CpuAccess implements Cpu {
   }
   modeChanged(): void {
     this.#hooks.modeChanged();
+  }
+  taskSwitches(): void {
+    this.#hooks.taskSwitches?.();
   }
   interruptsEnabled(): void {
     const { words } = this.state;

@@ -185,6 +185,10 @@ export class Processor {
   get retired(): number {
     return this.#retired + this.#granted - this.#left();
   }
+  /** As `retired`, counting the instruction that is executing. */
+  get retiring(): number {
+    return this.#retired + this.#granted - this.#boundary.next;
+  }
   /** Instructions that may still be executed in this call of `run`. */
   #left(): number {
     const { words } = this.memory;
@@ -227,6 +231,7 @@ export class Processor {
   }
   /** Level of the interrupt controller's output. */
   set interruptRequest(level: boolean) {
+    if (level && this.#words[State.INTERRUPT >> 2] === 0) this.#control.onRequest?.('interrupt');
     this.#words[State.INTERRUPT >> 2] = level ? 1 : 0;
     if (level) this.#words[State.LEAVE >> 2] = 1;
   }
@@ -234,6 +239,7 @@ export class Processor {
   set nonMaskableInterrupt(level: boolean) {
     const words = this.#words;
     if (level && !this.#nmiLevel) {
+      this.#control.onRequest?.('nmi');
       words[State.NMI >> 2]! |= Nmi.PENDING;
       words[State.LEAVE >> 2] = 1;
     }
@@ -577,13 +583,15 @@ export class Processor {
     const number = view.getUint16(record + RecordOffset.CALLOUT, true);
     const callout = numberedCallouts[number]!;
     const { virtual } = operands;
+    const control = this.#control;
     if (virtual) this.virtualCallouts[number]!++;
-    const cpu = this.#control.cpu(virtual);
+    const cpu = control.cpu(virtual);
     const eip = words[State.EIP_PAGE >> 2]! + view.getUint16(record + RecordOffset.PAGE_OFFSET, true);
     cpu.instructionEip = eip >>> 0;
     words[State.EIP >> 2] = eip + bytes[record + RecordOffset.LENGTH]!;
     try {
-      callout.run(cpu, operands);
+      if (virtual && control.execute) control.execute(number, operands);
+      else callout.run(cpu, operands);
     } catch (thrown) {
       if (thrown instanceof Frozen) {
         words[State.EIP >> 2] = eip;

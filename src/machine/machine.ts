@@ -12,6 +12,7 @@ import { LoadError, type MemoryRange } from '../loader/image.ts';
 import { loadKernel } from '../loader/load.ts';
 import { PAGE_SIZE, RAM_BASE } from '../memory/layout.ts';
 import { PhysicalMemory } from '../memory/physical.ts';
+import { HardwareControl, type HardwareCounters } from '../monitor/hardware-control.ts';
 import { MONITOR_MEMORY, Monitor, type MonitorCounters } from '../monitor/monitor.ts';
 import { type Technique, type TechniqueName, techniqueNamed } from '../techniques/index.ts';
 import { type CpuModelName, cpuModels } from '../x86/cpu-models.ts';
@@ -136,6 +137,13 @@ const namedTechnique = (name: string): Technique => {
   }
 };
 
+const controlOf = (technique: Technique, processor: Processor, platform: Platform): Control => {
+  if (technique.kernelRing === null) return new BareControl(processor, platform);
+  return technique.kernelRing === 0
+    ? new HardwareControl(processor, platform, technique)
+    : new Monitor(processor, platform, technique);
+};
+
 export class Machine {
   readonly processor: Processor;
   readonly pc: Pc;
@@ -159,7 +167,8 @@ export class Machine {
     const technique = typeof chosen === 'string' ? namedTechnique(chosen) : chosen;
     this.technique = technique.name;
     const ramBytes = options.memory ?? 256 << 20;
-    const monitorBytes = technique.kernelRing === null ? 0 : MONITOR_MEMORY;
+    const shadows = technique.kernelRing !== null && technique.mmu !== 'nested';
+    const monitorBytes = shadows ? MONITOR_MEMORY : 0;
     const cacheBytes = options.cacheSize ?? 32 << 20;
     this.memory = new PhysicalMemory(ramBytes, monitorBytes, cacheBytes, profileSize(options));
     this.processor = new Processor({
@@ -197,10 +206,7 @@ export class Machine {
       warn: (message) => this.#warn(message),
       floatingPointError: (rising) => this.pc.coprocessorError.signal(rising),
     };
-    this.#control =
-      technique.kernelRing === null
-        ? new BareControl(processor, platform)
-        : new Monitor(processor, platform, technique);
+    this.#control = controlOf(technique, processor, platform);
     processor.control = this.#control;
     this.pc = new Pc({
       clock: this.clock,
@@ -366,6 +372,9 @@ export class Machine {
 
   get monitorCounters(): MonitorCounters | null {
     return this.#control instanceof Monitor ? this.#control.counters : null;
+  }
+  get hardwareCounters(): HardwareCounters | null {
+    return this.#control instanceof HardwareControl ? this.#control.counters : null;
   }
   /** Everything counted so far. */
   statistics(): Statistics {

@@ -19,6 +19,7 @@ import {
   maskAddress,
   newPagingMode,
   type PagingModel,
+  pdptesOf,
   type TableMemory,
   Translation,
   takeControlRegisters,
@@ -39,6 +40,8 @@ export interface MmuHooks {
   onPageFault?(linear: number, access: number): number;
   /** A write of `size` bytes to a watched page is about to be, or has just been, made. */
   onWatchedWrite(physical: number, size: number, watch: number): void;
+  /** A walk uses a physical address: an entry of a table, or what it led to. @param write the latter, for a write */
+  onPhysicalAccess?(physical: number, write: boolean): void;
   /** Whether a page may not be in the TLB, so that every access to it is seen. @param linear unsigned */
   isUncached?(linear: number): boolean;
 }
@@ -55,17 +58,24 @@ export class Mmu {
   readonly #watched: Uint8Array;
   hooks: MmuHooks = { onWatchedWrite: () => {} };
   readonly #mode;
-  /** Page walks made because the TLB had no word. */
+  #registers: CpuState;
+  /** Page walks made because the TLB had no word, those of them that led somewhere, and table entries they read. */
   misses = 0;
+  completedWalks = 0;
+  tableEntriesRead = 0;
 
   constructor(memory: PhysicalMemory, state: CpuState) {
     this.memory = memory;
     this.tlb = new Tlb(memory.words);
     this.#tables = {
-      read: (physical, size) => memory.read(physical, size),
+      read: (physical, size) => {
+        this.hooks.onPhysicalAccess?.(physical, false);
+        return memory.read(physical, size);
+      },
       write: (physical, size, value) => this.writePhysical(physical, size, value),
     };
     this.#state = state;
+    this.#registers = state;
     this.#mode = newPagingMode(state);
     this.#words = memory.words;
     this.#watched = new Uint8Array(memory.size / PAGE_SIZE);
@@ -86,6 +96,11 @@ export class Mmu {
   }
   set addressMask(mask: number) {
     this.#mode.addressMask = mask;
+  }
+  /** The state whose control registers decide how addresses are translated; faults are reported in the processor's. */
+  set registers(state: CpuState) {
+    this.#registers = state;
+    this.#mode.pdptes = pdptesOf(state);
   }
   /** Which bits of page-table entries the processor reserves. */
   set model(model: PagingModel) {
@@ -130,9 +145,14 @@ export class Mmu {
     const state = this.#state;
     const mode = this.#mode;
     for (;;) {
-      takeControlRegisters(mode, state);
+      takeControlRegisters(mode, this.#registers);
       const error = walk(this.#tables, mode, linear, access, t);
-      if (error < 0) return t.physical;
+      this.tableEntriesRead += t.entries;
+      if (error < 0) {
+        this.completedWalks++;
+        this.hooks.onPhysicalAccess?.(t.physical, (access & PageFault.W) !== 0);
+        return t.physical;
+      }
       const reported = this.hooks.onPageFault ? this.hooks.onPageFault(linear, access) : error;
       if (reported < 0) continue;
       state.setSys(System.CR2, linear);
@@ -339,6 +359,6 @@ export class Mmu {
 
   /** Whether paging is on. */
   get paged(): boolean {
-    return (this.#state.sys(System.CR0) & CR0.PG) !== 0;
+    return (this.#registers.sys(System.CR0) & CR0.PG) !== 0;
   }
 }

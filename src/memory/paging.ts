@@ -77,7 +77,7 @@ export interface PagingMode {
 }
 
 /** PDPTE registers of a system state, without a copy. */
-const pdptesOf = (state: CpuState): Int32Array => {
+export const pdptesOf = (state: CpuState): Int32Array => {
   const first = (state.system + System.PDPTES) >> 2;
   return state.words.subarray(first, first + 8);
 };
@@ -116,6 +116,8 @@ export class Translation {
   noExecute = false;
   global = false;
   large = false;
+  /** Table entries read on the way, also to a fault; the PDPTE registers are no memory. */
+  entries = 0;
 }
 
 /** Whether rights forbid an access. @param rights RW and US, set only where all levels have them set */
@@ -147,6 +149,7 @@ export const walk = (
     out.noExecute = false;
     out.global = false;
     out.large = false;
+    out.entries = 0;
     return -1;
   }
   return (mode.cr4 & CR4.PAE) === 0
@@ -201,6 +204,7 @@ const walk32 = (
   const checks = (mode.cr4 & CR4.PSE) !== 0;
   const directoryAddress = (((mode.cr3 & 0xfffff000) | ((linear >>> 20) & 0xffc)) & mask) >>> 0;
   const directory = memory.read(directoryAddress, 4);
+  out.entries = 1;
   if ((directory & Entry.P) === 0) return code;
   const large = checks && (directory & Entry.PS) !== 0;
   if (large && directory & model.large) return code | PageFault.P | PageFault.RSVD;
@@ -210,6 +214,7 @@ const walk32 = (
   if (!large) {
     entryAddress = (((directory & 0xfffff000) | ((linear >>> 10) & 0xffc)) & mask) >>> 0;
     entry = memory.read(entryAddress, 4);
+    out.entries = 2;
     if ((entry & Entry.P) === 0) return code;
     if (checks && entry & model.small) return code | PageFault.P | PageFault.RSVD;
     rights &= entry;
@@ -241,12 +246,14 @@ const walkPae = (
   // A fetch is told apart only where it may fault for being one.
   const code = nx ? access : access & (PageFault.W | PageFault.U);
   const pointer = pdptes[(linear >>> 30) * 2]!;
+  out.entries = 0;
   if ((pointer & Entry.P) === 0) return code;
   const directoryAddress = maskAddress(
     address64(pointer, pdptes[(linear >>> 30) * 2 + 1]!, 0xfffff000) + ((linear >>> 18) & 0xff8),
     mask,
   );
   const directory = memory.read(directoryAddress, 4);
+  out.entries = 1;
   if ((directory & Entry.P) === 0) return code;
   const large = (directory & Entry.PS) !== 0;
   const directoryHigh = memory.read(directoryAddress + 4, 4);
@@ -263,6 +270,7 @@ const walkPae = (
       mask,
     );
     entry = memory.read(entryAddress, 4);
+    out.entries = 2;
     if ((entry & Entry.P) === 0) return code;
     high = memory.read(entryAddress + 4, 4);
     if (high & reservedHigh || entry & model.small) return code | PageFault.P | PageFault.RSVD;

@@ -1,11 +1,12 @@
 /** The table of techniques: one line each. */
 import { bt } from './bt.ts';
+import { hw } from './hw.ts';
 import { native } from './native.ts';
 import type { Technique } from './technique.ts';
 import { trap } from './trap.ts';
 
-export { bt, native, trap };
-export const techniques = { native, trap, bt } as const satisfies Record<string, Technique>;
+export { bt, hw, native, trap };
+export const techniques = { native, trap, bt, hw } as const satisfies Record<string, Technique>;
 export type { Technique };
 
 /** A technique's name, with the variants that are wanted: `NAME[+VARIANT…]`. */
@@ -36,7 +37,8 @@ export const techniqueNamed = (text: string): Technique => {
       const offer = known.length > 0 ? `it has ${known.join(', ')}` : 'it has none';
       throw new RangeError(`the technique ${name} has no variant ${word}: ${offer}`);
     }
-    chosen = { ...chosen, ...variants[word] };
+    const variant = variants[word]!;
+    chosen = { ...chosen, ...variant, ...(chosen.exits && { exits: { ...chosen.exits, ...variant.exits } }) };
   }
   return { ...chosen, name: text };
 };

@@ -2,14 +2,31 @@
 import type { Instruction } from '../decoder/instruction.ts';
 import type { Treatment } from '../translator/encode.ts';
 
+/** Optional VM exits by group, as the execution controls have them (SDM vol. 3, section 24.6). */
+export type ExitControl =
+  | 'descriptor-table'
+  | 'hlt'
+  | 'io'
+  | 'mov-dr'
+  | 'msr'
+  | 'rdpmc'
+  | 'rdtsc'
+  | 'wbinvd';
+
 export interface Technique {
   readonly name: string;
   /** One line for help texts and reports. */
   readonly description: string;
-  /** Physical ring of the guest kernel; null when there is no monitor and it has ring 0. */
-  readonly kernelRing: 1 | 3 | null;
+  /** Physical ring of the guest kernel: 0 is that of guest mode; null when there is no monitor and it has ring 0. */
+  readonly kernelRing: 0 | 1 | 3 | null;
   /** Whether guest kernel code is rewritten, so that even real mode can be run. */
   readonly rewrites: boolean;
+  /** How guest-physical memory is virtualised. */
+  readonly mmu?: 'shadow' | 'nested';
+  /** What exits besides what always does; in guest mode only. Variants add to it. */
+  readonly exits?: Readonly<Partial<Record<ExitControl, boolean>>>;
+  /** Guest mode can run real mode and unpaged code. */
+  readonly unrestrictedGuest?: boolean;
   /** @param kernel whether the code runs at a virtual CPL below 3 */
   treatment(instruction: Instruction, kernel: boolean): Treatment;
   /** What differs in a variant, by the word that selects it: `NAME+VARIANT`. */

@@ -37,6 +37,9 @@ const expectGolden = (run: Run, guest: GuestEntry, golden: string): void => {
   }
 };
 
+/** Techniques under which a guest cannot tell that it has no machine of its own. */
+const EQUIVALENT = ['bt', 'hw', 'hw+nested'] as const;
+
 /** What equivalent runs have in common: all but what was done behind the guest's back. */
 const whatTheGuestKnows = (run: Run) => ({
   ...snapshot(run.machine),
@@ -46,14 +49,16 @@ const whatTheGuestKnows = (run: Run) => ({
   interrupts: run.interrupts,
 });
 
-describe('native, and bt equivalent to it', () => {
+describe('native, and bt and hw equivalent to it', () => {
   test.each(guests)('$name', { timeout: 120_000 }, async (guest) => {
     const golden = await readExpected(guest.name);
     const native = await runGuest(guest, 'native', { until: until(guest) });
     expectGolden(native, guest, golden);
-    const translated = await runGuest(guest, 'bt', { until: until(guest) });
-    expectGolden(translated, guest, golden);
-    expect(whatTheGuestKnows(translated)).toEqual(whatTheGuestKnows(native));
+    for (const technique of EQUIVALENT) {
+      const run = await runGuest(guest, technique, { until: until(guest) });
+      expectGolden(run, guest, golden);
+      expect(whatTheGuestKnows(run), technique).toEqual(whatTheGuestKnows(native));
+    }
   });
 });
 

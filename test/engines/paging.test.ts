@@ -1,7 +1,7 @@
-/** Random paging kernels: what they log and leave is the same under `native` and `bt`, and nothing throws. */
+/** Random paging kernels: what they log and leave is the same under equivalent techniques, and nothing throws. */
 import { expect, test } from 'vitest';
 import { createDecoder } from '../../src/decoder/decoder.ts';
-import { Machine } from '../../src/machine/machine.ts';
+import { Machine, type TechniqueName } from '../../src/machine/machine.ts';
 import { Layout, randomPagingKernel } from './random-paging.ts';
 import { snapshot } from './snapshot.ts';
 import { engine } from './support.ts';
@@ -12,7 +12,7 @@ const INSTRUCTIONS = 20_000;
 const SEEDS = Number(process.env.RINGDOWN_PAGING_SEEDS ?? 10);
 const FIRST = Number(process.env.RINGDOWN_PAGING_FIRST ?? 0);
 
-const run = (kernel: Uint8Array, technique: 'native' | 'bt') => {
+const run = (kernel: Uint8Array, technique: TechniqueName) => {
   const machine = new Machine(decoder, { technique, engine, memory: 5 << 20, cacheSize: 1 << 20 });
   machine.load({ name: 'random', kernel });
   machine.processor.run(INSTRUCTIONS);
@@ -31,7 +31,8 @@ test('random paging kernels', () => {
   for (let seed = FIRST; seed < FIRST + SEEDS; seed++) {
     const kernel = randomPagingKernel(seed);
     const native = run(kernel, 'native');
-    expect(run(kernel, 'bt'), `seed ${seed}`).toEqual(native);
+    for (const technique of ['bt', 'hw', 'hw+nested'] as const)
+      expect(run(kernel, technique), `${technique}, seed ${seed}`).toEqual(native);
     events += native.log.length;
   }
   expect(events).toBeGreaterThan(SEEDS * 10);

@@ -41,6 +41,12 @@ describe.skipIf(!runs)('pmx (skipped where RINGDOWN_ORACLE names no folder)', as
     expect(run.outcome).toEqual({ kind: 'exit', status: 1 });
   });
 
+  test.each(['hw', 'hw+nested'] as const)('guest mode is equivalent: %s', async (technique) => {
+    const { lines, run } = await runPmx(technique);
+    expect(lines).toEqual(native.lines);
+    expect(run.outcome).toEqual({ kind: 'exit', status: 1 });
+  });
+
   test('trap-and-emulate is equivalent once the sensitive unprivileged instructions are rewritten', {
     timeout: 180_000,
   }, async () => {

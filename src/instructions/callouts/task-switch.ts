@@ -307,6 +307,7 @@ export const switchTask = (
   if (cause === 'nest') cpu.probeLinearWrite((base + LINK) >>> 0, 2, false);
   else probeBusy(cpu, oldSelector);
   if (cause !== 'return') probeBusy(cpu, selector);
+  cpu.taskSwitches();
 
   if (cause !== 'nest') markBusy(cpu, oldSelector, false);
   saveTask(cpu, oldBase, oldFormat, cause === 'return' ? image & ~Flag.NT : image);

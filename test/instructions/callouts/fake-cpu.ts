@@ -106,6 +106,7 @@ export class FakeCpu implements Cpu {
     this.linear(segment, offset, size, true);
   }
   requireAligned(): void {}
+  taskSwitches(): void {}
   readLinear(linear: number, size: Size, user: boolean): number {
     this.page(linear, size, false, user);
     return this.load(linear, size);
