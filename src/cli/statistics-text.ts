@@ -33,6 +33,7 @@ const shortRows = (s: Statistics): Row[] => [
   ['hit rate', percent(s.cache.hitRate), 'of the lookups in the translation cache'],
   ...byName('callouts', s.callouts, shown),
   ...byName('traps', s.traps, shown),
+  ...(s.guestMode ? byName('exits', s.exits, shown) : []),
   ['without the monitor', percent(s.direct), 'of the instructions'],
   ['host time', seconds(s.hostMilliseconds), `${speed(s)} million instructions a second`],
 ];
@@ -67,7 +68,16 @@ const longRows = (s: Statistics): Row[] => {
           ['emulated traps', count(monitor.emulatedTraps)],
         ] satisfies Row[])
       : []),
+    ...(s.guestMode
+      ? ([
+          ...byName('exits', s.exits, Number.POSITIVE_INFINITY),
+          ['emulated instructions', count(s.guestMode.emulatedInstructions), 'that guest mode cannot run'],
+          ['guest pages mapped', count(s.guestMode.mappedPages), 'EPT violations by a first use'],
+          ['device accesses', count(s.guestMode.deviceAccesses), 'EPT violations by what is no RAM'],
+        ] satisfies Row[])
+      : []),
     ['TLB misses', count(s.tlb.misses)],
+    ['  table entries read', count(s.tlb.entriesRead)],
     ['TLB flushes', count(s.tlb.flushes)],
     ['guest time', seconds(s.guestMilliseconds)],
     ['host time', seconds(s.hostMilliseconds)],

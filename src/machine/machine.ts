@@ -371,7 +371,11 @@ export class Machine {
   }
 
   get monitorCounters(): MonitorCounters | null {
-    return this.#control instanceof Monitor ? this.#control.counters : null;
+    if (this.#control instanceof Monitor) return this.#control.counters;
+    const hardware = this.hardwareCounters;
+    if (!hardware) return null;
+    const { hiddenPageFaults, truePageFaults } = hardware;
+    return { hiddenPageFaults, truePageFaults, emulatedTraps: 0 };
   }
   get hardwareCounters(): HardwareCounters | null {
     return this.#control instanceof HardwareControl ? this.#control.counters : null;

@@ -29,9 +29,24 @@ export interface Statistics {
   readonly traps: Readonly<Record<string, number>>;
   readonly interrupts: number;
   readonly monitor: Readonly<MonitorCounters> | null;
+  /** VM exits by the manual's name of the reason; empty where there is no guest mode. */
+  readonly exits: Readonly<Record<string, number>>;
+  /** What else guest mode brings with it; null where there is none. */
+  readonly guestMode: {
+    /** Instructions of code that guest mode cannot run, emulated by the monitor. */
+    readonly emulatedInstructions: number;
+    /** EPT violations: first uses of a guest-physical page, and accesses to what is no RAM. */
+    readonly mappedPages: number;
+    readonly deviceAccesses: number;
+  } | null;
   /** Share of instructions that ran without the monitor, 0 to 1. */
   readonly direct: number;
-  readonly tlb: { readonly misses: number; readonly flushes: number };
+  readonly tlb: {
+    readonly misses: number;
+    readonly flushes: number;
+    /** Table entries that the walks of all misses read: of both levels under nested paging. */
+    readonly entriesRead: number;
+  };
   /** Virtual time since power-on and host time in `run`, milliseconds. */
   readonly guestMilliseconds: number;
   readonly hostMilliseconds: number;
@@ -51,11 +66,18 @@ export const collectStatistics = (machine: Machine, hostMilliseconds: number): S
   const { processor } = machine;
   processor.collectCounters();
   const { counters } = processor.cache;
+  const hardware = machine.hardwareCounters;
   const monitor = machine.monitorCounters;
-  const callouts = monitor ? named(processor.virtualCallouts, (i) => numberedCallouts[i]!.name) : {};
+  const callouts =
+    monitor && !hardware ? named(processor.virtualCallouts, (i) => numberedCallouts[i]!.name) : {};
   const traps = named(processor.faultCounts, (v) => vectorNames[v] ?? `vector ${v}`);
+  const entriesRead = hardware?.entriesRead ?? processor.mmu.tableEntriesRead;
   const instructions = processor.retired;
-  const interventions = monitor ? sum(callouts) + sum(traps) + monitor.hiddenPageFaults : 0;
+  const interventions = hardware
+    ? sum(hardware.exits) + hardware.emulatedInstructions
+    : monitor
+      ? sum(callouts) + sum(traps) + monitor.hiddenPageFaults
+      : 0;
   return {
     technique: machine.technique,
     engine: processor.engine.name,
@@ -73,8 +95,14 @@ export const collectStatistics = (machine: Machine, hostMilliseconds: number): S
     traps,
     interrupts: processor.interruptsTaken,
     monitor,
+    exits: hardware?.exits ?? {},
+    guestMode: hardware && {
+      emulatedInstructions: hardware.emulatedInstructions,
+      mappedPages: hardware.mappedPages,
+      deviceAccesses: hardware.deviceAccesses,
+    },
     direct: 1 - ratio(interventions, instructions),
-    tlb: { misses: processor.mmu.misses, flushes: processor.mmu.tlb.flushes },
+    tlb: { misses: processor.mmu.misses, flushes: processor.mmu.tlb.flushes, entriesRead },
     guestMilliseconds: machine.clock.now() / 1e6,
     hostMilliseconds,
   };

@@ -34,6 +34,8 @@ export interface HardwareCounters {
   /** EPT violations by cause: first uses of a page; accesses to what is no RAM. */
   readonly mappedPages: number;
   readonly deviceAccesses: number;
+  /** Table entries that page walks read. */
+  readonly entriesRead: number;
 }
 
 /** MOV to and from control registers, of which the operands decide whether they exit. */
@@ -112,8 +114,9 @@ export class HardwareControl implements Control {
     const nested = paging instanceof NestedPaging ? paging : undefined;
     const emulating = this.#emulating ? this.#processor.retired - this.#emulatedSince : 0;
     const exits: Record<string, number> = {};
-    for (const reason of Object.values(ExitReason))
-      if (this.#exits[reason]! > 0) exits[exitReasonNames[reason]] = this.#exits[reason]!;
+    const happened = Object.values(ExitReason).filter((reason) => this.#exits[reason]! > 0);
+    for (const reason of happened.sort((a, b) => this.#exits[b]! - this.#exits[a]!))
+      exits[exitReasonNames[reason]] = this.#exits[reason]!;
     return {
       exits,
       emulatedInstructions: this.#emulated + emulating,
@@ -121,6 +124,7 @@ export class HardwareControl implements Control {
       truePageFaults: shadowed?.truePageFaults ?? 0,
       mappedPages: nested?.mappedPages ?? 0,
       deviceAccesses: nested?.deviceAccesses ?? 0,
+      entriesRead: nested?.entriesRead ?? this.#processor.mmu.tableEntriesRead,
     };
   }
 

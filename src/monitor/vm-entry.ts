@@ -24,9 +24,7 @@ const acceptsStack = (state: CpuState): boolean => {
   if (rpl(state, Seg.SS) !== rpl(state, Seg.CS)) return false;
   if (!isUsable(stack)) return true;
   const wanted = Attribute.SEGMENT | Attribute.WRITABLE | Attribute.ACCESSED;
-  return (
-    (stack & (wanted | Attribute.CODE)) === wanted && descriptorDpl(stack) === rpl(state, Seg.SS)
-  );
+  return (stack & (wanted | Attribute.CODE)) === wanted && descriptorDpl(stack) === rpl(state, Seg.SS);
 };
 /** The others must be accessed and readable, and of no higher privilege than their selectors ask for. */
 const acceptsData = (state: CpuState, segment: number): boolean => {

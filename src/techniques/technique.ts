@@ -3,15 +3,7 @@ import type { Instruction } from '../decoder/instruction.ts';
 import type { Treatment } from '../translator/encode.ts';
 
 /** Optional VM exits by group, as the execution controls have them (SDM vol. 3, section 24.6). */
-export type ExitControl =
-  | 'descriptor-table'
-  | 'hlt'
-  | 'io'
-  | 'mov-dr'
-  | 'msr'
-  | 'rdpmc'
-  | 'rdtsc'
-  | 'wbinvd';
+export type ExitControl = 'descriptor-table' | 'hlt' | 'io' | 'mov-dr' | 'msr' | 'rdpmc' | 'rdtsc' | 'wbinvd';
 
 export interface Technique {
   readonly name: string;
