@@ -259,6 +259,12 @@ export class Mmu {
     if (watch !== 0) this.hooks.onWatchedWrite(physical, size, watch);
   }
 
+  /** The doubleword at a linear address that the TLB has for a supervisor, unsigned; -1 without, or across pages. */
+  peek(linear: number): number {
+    const word = this.tlb.word(linear, TLB_READ_OFFSET, false);
+    if (word === 0 || (linear & (PAGE_SIZE - 1)) > PAGE_SIZE - 4) return -1;
+    return this.memory.view.getUint32((word + linear + POINTER_BIAS) >>> 0, true);
+  }
   /** Reads a doubleword of guest-physical memory as the processor's own accesses do: through the A20 gate. */
   readPhysical(physical: number): number {
     return this.memory.read(maskAddress(physical, this.addressMask), 4);

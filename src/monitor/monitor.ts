@@ -37,8 +37,9 @@ const SHARED_CR0 = CR0.PE | CR0.MP | CR0.EM | CR0.TS | CR0.ET | CR0.NE | CR0.AM;
 /** The same of CR4. */
 const SHARED_CR4 = CR4.TSD | CR4.DE | CR4.OSFXSR | CR4.OSXMMEXCPT;
 
-/** Whether the RPL in a segment register is the CPL, so that it must be compressed. */
-const showsRing = (segment: number): boolean => segment === Seg.CS || segment === Seg.SS;
+/** Segment registers of which the RPL is the CPL, so that it must be compressed. */
+const SHOWING_RING = (1 << Seg.CS) | (1 << Seg.SS);
+const showsRing = (segment: number): boolean => (SHOWING_RING & (1 << segment)) !== 0;
 
 export interface MonitorCounters {
   /** Page faults the guest never saw, and those it did. */
@@ -60,7 +61,9 @@ export class Monitor implements Control {
   readonly #physical: CpuAccess;
   readonly #shadow: ShadowPaging;
   readonly #paging: PagingMode;
-  readonly #peek: Peek = (linear) => this.#shadow.peek(this.#guestPaging(), linear);
+  readonly #peek: Peek;
+  /** Whether the segments installed last are of protected mode, so that CS and SS show a compressed ring. */
+  #compressed = false;
   /** Set while one trapped instruction is executed the way a rewriting technique would. */
   #emulating = false;
 
@@ -73,6 +76,10 @@ export class Monitor implements Control {
     this.guestState = new CpuState(memory.memory.buffer, SystemBase.VIRTUAL);
     this.#paging = { ...newPagingMode(this.guestState), model: pagingModelOf(platform.model) };
     this.#shadow = new ShadowPaging(mmu);
+    this.#peek = (linear) => {
+      const word = mmu.peek(linear);
+      return word >= 0 ? word : this.#shadow.peek(this.#guestPaging(), linear);
+    };
     const leave = () => processor.interrupt();
     const { breakpoints } = processor;
     this.#guest = new CpuAccess(this.guestState, mmu, platform, {
@@ -118,6 +125,7 @@ export class Monitor implements Control {
     state.setSegment(SystemSegment.TR, OwnTables.TR, OwnTables.TSS, OwnTables.TSS_LIMIT, 0x8b00);
     state.setSegment(SystemSegment.LDTR, OwnTables.LDTR, 0, 0, 0);
     this.#pagingChanged(true);
+    this.guestState.setSys(System.LOADED, -1);
     this.#install();
   }
 
@@ -132,7 +140,7 @@ export class Monitor implements Control {
 
   // ---- what the processor really uses -----------------------------------------------------------------
 
-  /** Derives the processor's state from the virtual CPU. */
+  /** Derives the processor's state from the virtual CPU; of its segments those that were loaded since. */
   #install(): void {
     const { state, mmu } = this.#processor;
     const guest = this.guestState;
@@ -144,17 +152,12 @@ export class Monitor implements Control {
         `the guest went to real mode, which the technique ${this.#technique.name} cannot run`,
       );
     const compressed = protectedMode && (flags & Flag.VM) === 0;
-    for (let segment = Seg.ES as number; segment <= Seg.GS; segment++) {
-      const selector = guest.selector(segment);
-      const attributes = guest.segment(segment, SegmentField.ATTRIBUTES);
-      state.setSegment(
-        segment,
-        compressed && showsRing(segment) ? compressSelector(selector, this.#kernelRing) : selector,
-        guest.segment(segment, SegmentField.BASE),
-        guest.segment(segment, SegmentField.LIMIT),
-        compressAttributes(attributes, this.#kernelRing),
-      );
-    }
+    let loaded = guest.sys(System.LOADED);
+    guest.setSys(System.LOADED, 0);
+    if (compressed !== this.#compressed) loaded |= SHOWING_RING;
+    this.#compressed = compressed;
+    for (let segment = Seg.ES as number; segment <= Seg.GS; segment++)
+      if (loaded & (1 << segment)) this.#installSegment(segment, compressed);
     state.cpl = ring;
     // User code that runs directly may see its IOPL; where nothing is rewritten IOPL has to make it trap.
     const visible = guest.cpl === 3 && this.#technique.rewrites ? Flag.VM | Flag.IOPL : Flag.VM;
@@ -163,6 +166,17 @@ export class Monitor implements Control {
     state.setSys(System.CR4, (guest.sys(System.CR4) & SHARED_CR4) | CR4.PAE | CR4.PGE);
     mmu.user = ring === 3;
     this.#processor.mode = segmentMode(state) | (this.#runsDirectly() ? Mode.DIRECT : Mode.REWRITE);
+  }
+  #installSegment(segment: number, compressed: boolean): void {
+    const guest = this.guestState;
+    const selector = guest.selector(segment);
+    this.#processor.state.setSegment(
+      segment,
+      compressed && showsRing(segment) ? compressSelector(selector, this.#kernelRing) : selector,
+      guest.segment(segment, SegmentField.BASE),
+      guest.segment(segment, SegmentField.LIMIT),
+      compressAttributes(guest.segment(segment, SegmentField.ATTRIBUTES), this.#kernelRing),
+    );
   }
   #runsDirectly(): boolean {
     return this.#technique.rewrites ? mayRunDirectly(this.guestState, this.#peek) : this.guestState.cpl === 3;

@@ -6,7 +6,7 @@
  * Whatever paging the guest uses, or none, the shadow has PAE format with execute-disable on: its entries can
  * say everything that any of the guest's formats can.
  */
-import { PAGE_SIZE, POINTER_BIAS, TLB_READ_OFFSET } from '../memory/layout.ts';
+import { PAGE_SIZE } from '../memory/layout.ts';
 import type { Mmu } from '../memory/mmu.ts';
 import {
   Entry,
@@ -42,7 +42,6 @@ const guestTables = (mmu: Mmu): TableMemory => ({
 });
 
 export class ShadowPaging {
-  readonly #mmu: Mmu;
   readonly #memory: PhysicalMemory;
   readonly #guestTables: TableMemory;
   readonly #translation = new Translation();
@@ -60,7 +59,6 @@ export class ShadowPaging {
   #listLength = 0;
 
   constructor(mmu: Mmu) {
-    this.#mmu = mmu;
     this.#memory = mmu.memory;
     this.#guestTables = guestTables(mmu);
   }
@@ -126,10 +124,7 @@ export class ShadowPaging {
    * @returns unsigned, or -1 where nothing is mapped
    */
   peek(guest: PagingMode, linear: number): number {
-    const { memory, tlb } = this.#mmu;
     if ((linear & (PAGE_SIZE - 1)) > PAGE_SIZE - 4) return -1;
-    const word = tlb.word(linear, TLB_READ_OFFSET, false);
-    if (word !== 0) return memory.view.getUint32((word + linear + POINTER_BIAS) >>> 0, true);
     const tables = { read: this.#guestTables.read, write: () => {} };
     if (walk(tables, guest, linear, 0, this.#translation) >= 0) return -1;
     return this.#guestTables.read(this.#translation.physical, 4);

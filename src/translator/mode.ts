@@ -4,7 +4,7 @@
  */
 import { Attribute } from '../x86/descriptors.ts';
 import { Seg } from '../x86/registers.ts';
-import { type CpuState, SegmentField } from '../x86/state.ts';
+import { type CpuState, SegmentField, System } from '../x86/state.ts';
 
 export const Mode = {
   /** CS.D: 32-bit operands and addresses by default. */
@@ -17,19 +17,10 @@ export const Mode = {
   DIRECT: 1 << 3,
 } as const;
 
-const isFlat = (state: CpuState, segment: number, highField: number): boolean =>
-  state.segment(segment, SegmentField.BASE) === 0 &&
-  state.segment(segment, highField - 4) === 0 &&
-  state.segment(segment, highField) === -1;
+const ALL_FLAT = (1 << Seg.ES) | (1 << Seg.CS) | (1 << Seg.SS) | (1 << Seg.DS);
 
 /** CODE32 and FLAT as the segment registers have it. */
 export const segmentMode = (state: CpuState): number => {
-  if ((state.segment(Seg.CS, SegmentField.ATTRIBUTES) & Attribute.DEFAULT_32) === 0) return 0;
-  const flat =
-    isFlat(state, Seg.DS, SegmentField.WRITE_HIGH) &&
-    isFlat(state, Seg.SS, SegmentField.WRITE_HIGH) &&
-    isFlat(state, Seg.ES, SegmentField.WRITE_HIGH) &&
-    isFlat(state, Seg.CS, SegmentField.READ_HIGH) &&
-    (state.segment(Seg.SS, SegmentField.ATTRIBUTES) & Attribute.DEFAULT_32) !== 0;
-  return flat ? Mode.CODE32 | Mode.FLAT : Mode.CODE32;
+  if ((state.sys(System.FLAT) & ALL_FLAT) === ALL_FLAT) return Mode.CODE32 | Mode.FLAT;
+  return state.segment(Seg.CS, SegmentField.ATTRIBUTES) & Attribute.DEFAULT_32 ? Mode.CODE32 : 0;
 };

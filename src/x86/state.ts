@@ -9,6 +9,7 @@
 
 import { Attribute, isData, isReadable, isWritableData } from './descriptors.ts';
 import { Flag, RESERVED_FLAGS, STATUS_FLAGS } from './flags.ts';
+import { Seg } from './registers.ts';
 
 /** Addresses (bytes, in the machine's linear memory) of what exists once. Everything is 32 bits unless said. */
 export const State = {
@@ -125,6 +126,8 @@ export const System = {
   SYSENTER_EIP: 0x30,
   /** What the instruction just executed by a callout holds off for one instruction; see Shadow. */
   SHADOW: 0x34,
+  /** Bit n: segment register n is 32-bit, base 0, limit 4 GiB, and may be written (CS: read). Derived. */
+  FLAT: 0x38,
   /** DR0-DR3, (DR4, DR5 unused), DR6, DR7. */
   DR: 0x40,
   /** Eight segment registers: ES CS SS DS FS GS LDTR TR. */
@@ -133,6 +136,8 @@ export const System = {
   PDPTES: 0x180,
   /** Low half of IA32_EFER; the high half is reserved. */
   EFER: 0x1a0,
+  /** Bit n: segment register n was loaded since a monitor looked last. Nothing a guest can find out. */
+  LOADED: 0x1a4,
   /** 64 bits: what a write to the time-stamp counter has added to it. */
   TSC_OFFSET: 0x1a8,
 } as const;
@@ -248,9 +253,6 @@ export class CpuState {
   segment(index: number, field: number): number {
     return this.words[(segmentAddress(this.system, index) + field) >> 2];
   }
-  setSegmentField(index: number, field: number, value: number): void {
-    this.words[(segmentAddress(this.system, index) + field) >> 2] = value;
-  }
   selector(index: number): number {
     return this.segment(index, SegmentField.SELECTOR);
   }
@@ -284,6 +286,12 @@ export class CpuState {
     w[at + 5] = read ? high : 0;
     w[at + 6] = write ? low : 1;
     w[at + 7] = write ? high : 0;
+    const whole = base === 0 && low === 0 && (high | 0) === -1 && (attributes & Attribute.DEFAULT_32) !== 0;
+    const bit = 1 << index;
+    const flat = (this.system + System.FLAT) >> 2;
+    if (whole && (index === Seg.CS ? read : write)) w[flat] |= bit;
+    else w[flat] &= ~bit;
+    w[(this.system + System.LOADED) >> 2] |= bit;
   }
 
   /** EFLAGS as PUSHFD would show them with every bit visible. */
