@@ -57,6 +57,8 @@ export class Monitor implements Control {
   readonly #platform: Platform;
   readonly #technique: Technique;
   readonly #kernelRing: number;
+  /** Bits of CR4 that the processor has set whatever the guest wants. */
+  readonly #ownCr4: number;
   readonly #guest: CpuAccess;
   readonly #physical: CpuAccess;
   readonly #shadow: ShadowPaging;
@@ -73,6 +75,7 @@ export class Monitor implements Control {
     this.#platform = platform;
     this.#technique = technique;
     this.#kernelRing = technique.kernelRing ?? 0;
+    this.#ownCr4 = CR4.PAE | CR4.PGE | (technique.processorCr4 ?? 0);
     this.guestState = new CpuState(memory.memory.buffer, SystemBase.VIRTUAL);
     this.#paging = { ...newPagingMode(this.guestState), model: pagingModelOf(platform.model) };
     this.#shadow = new ShadowPaging(mmu);
@@ -163,7 +166,7 @@ export class Monitor implements Control {
     const visible = guest.cpl === 3 && this.#technique.rewrites ? Flag.VM | Flag.IOPL : Flag.VM;
     state.setSys(System.FLAGS, Flag.IF | (flags & visible));
     state.setSys(System.CR0, (guest.sys(System.CR0) & SHARED_CR0) | CR0.PG | CR0.WP);
-    state.setSys(System.CR4, (guest.sys(System.CR4) & SHARED_CR4) | CR4.PAE | CR4.PGE);
+    state.setSys(System.CR4, (guest.sys(System.CR4) & SHARED_CR4) | this.#ownCr4);
     mmu.user = ring === 3;
     this.#processor.mode = segmentMode(state) | (this.#runsDirectly() ? Mode.DIRECT : Mode.REWRITE);
   }

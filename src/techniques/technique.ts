@@ -19,6 +19,8 @@ export interface Technique {
   readonly exits?: Readonly<Partial<Record<ExitControl, boolean>>>;
   /** Guest mode can run real mode and unpaged code. */
   readonly unrestrictedGuest?: boolean;
+  /** Bits of CR4 that the processor has set besides the guest's own, so that more of the guest traps. */
+  readonly processorCr4?: number;
   /** @param kernel whether the code runs at a virtual CPL below 3 */
   treatment(instruction: Instruction, kernel: boolean): Treatment;
   /** What differs in a variant, by the word that selects it: `NAME+VARIANT`. */

@@ -1,4 +1,5 @@
 import { Treatment } from '../translator/encode.ts';
+import { CR4 } from '../x86/registers.ts';
 import { entersMonitor } from './sensitive.ts';
 import type { Technique } from './technique.ts';
 
@@ -11,5 +12,9 @@ export const trap: Technique = {
   description: 'naive trap-and-emulate: the guest kernel has ring 1, nothing is rewritten',
   kernelRing: 1,
   rewrites: false,
+  variants: {
+    /** RDTSC traps outside ring 0 (SDM vol. 2, RDTSC). */
+    tsd: { processorCr4: CR4.TSD },
+  },
   treatment: (instruction) => (entersMonitor(instruction) ? Treatment.CALLOUT : Treatment.IDENT),
 };
