@@ -23,6 +23,7 @@ import { createDecoder } from './decoder/decoder.ts';
 import { coreModule } from './interpreter/core-engine.ts';
 import { Machine, MachineError, type MachineOptions } from './machine/machine.ts';
 
+export { type EvictionName, evictionPolicies } from './cache/region.ts';
 export { type BootModule, LoadError } from './loader/image.ts';
 export {
   type EngineName,

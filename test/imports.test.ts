@@ -35,7 +35,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'x86',
   ],
   debug: ['cache', 'decoder', 'instructions', 'machine', 'memory', 'x86'],
-  'index.ts': ['decoder', 'interpreter', 'loader', 'machine', 'techniques', 'x86'],
+  'index.ts': ['cache', 'decoder', 'interpreter', 'loader', 'machine', 'techniques', 'x86'],
   laboratory: [
     'index.ts',
     'cache',

@@ -19,6 +19,7 @@ test('the list of exports', () => {
     'MachineError',
     'cpuModels',
     'createMachine',
+    'evictionPolicies',
     'techniqueNamed',
     'techniqueNames',
   ]);
@@ -50,6 +51,10 @@ describe('a machine', () => {
 
   test('refuses what cannot be, with errors of its own', async () => {
     await expect(api.createMachine({ memory: 12345 })).rejects.toThrow(api.MachineError);
+    for (const blockLength of [0, 65, 1.5])
+      await expect(api.createMachine({ blockLength })).rejects.toThrow('must be a whole number from 1 to 64');
+    const eviction = 'toString' as api.EvictionName;
+    await expect(api.createMachine({ eviction })).rejects.toThrow('there are fifo, units, flush, clock');
     const { machine } = await collect();
     expect(() => machine.load({ name: 'x', kernel: new Uint8Array(100) })).toThrow(api.LoadError);
   });

@@ -27,6 +27,8 @@ export class Block implements BlockOrigin {
   /** The blocks this one's two direct exits are linked to. */
   readonly outgoing: (Block | undefined)[] = [undefined, undefined];
   valid = true;
+  /** Looked up since it was unlinked; what decides is the eviction policy. */
+  used = true;
   /** False for a block in the scratch area, which the next such block overwrites. */
   readonly kept: boolean;
 

@@ -1,6 +1,6 @@
 /**
- * The translation cache: records in one bounded region, filled front to back and over again. The oldest
- * blocks make room for new ones. Blocks are found by guest-physical address and mode.
+ * The translation cache: records in one bounded region, where blocks make room for new ones as the eviction policy
+ * says. Blocks are found by guest-physical address and mode.
  */
 
 import { Special } from '../instructions/handlers.ts';
@@ -13,12 +13,20 @@ import type { Block } from './block.ts';
 import { CodePage } from './code-page.ts';
 import { newCacheCounters } from './counters.ts';
 import type { Profile } from './profile.ts';
+import { type EvictionName, evictionPolicies, Region } from './region.ts';
 
 /** Room for one block that is run once and not kept, at the start of the region. */
 const SCRATCH_RECORDS = 128;
 /** Addresses that are remembered; with more of them, those without a block are forgotten. */
 const MOST_KNOWN = 1 << 20;
 const MODES = 64;
+
+export interface CacheOptions {
+  /** Which blocks make room for new ones; default `fifo`. */
+  readonly eviction?: EvictionName;
+  /** Whether direct exits are linked to their targets; default true. */
+  readonly chaining?: boolean;
+}
 
 const lastRecord = (block: Block): number => block.record + (block.recordCount - 1) * RECORD_SIZE;
 
@@ -27,12 +35,7 @@ export class TranslationCache {
   readonly #memory: PhysicalMemory;
   readonly #mmu: Mmu;
   readonly #profile: Profile | undefined;
-  readonly #start: number;
-  readonly #end: number;
-  #cursor: number;
-  /** Blocks in order of allocation; `#oldest` is the index of the first that is still there. */
-  #queue: Block[] = [];
-  #oldest = 0;
+  readonly #region: Region;
   #scratchBlock: Block | undefined;
   /**
    * Blocks by address and mode; null where there was one. Entries are not deleted one by one: a map that one key
@@ -45,13 +48,20 @@ export class TranslationCache {
   /** Blocks by the address of their last record, which is where direct exits leave from. */
   readonly #byLast = new Map<number, Block>();
 
-  constructor(memory: PhysicalMemory, mmu: Mmu, profile?: Profile) {
+  /** Whether direct exits lead from block to block; without it each of them is a lookup. */
+  readonly chaining: boolean;
+
+  constructor(memory: PhysicalMemory, mmu: Mmu, options: CacheOptions = {}, profile?: Profile) {
     this.#memory = memory;
     this.#mmu = mmu;
     this.#profile = profile;
-    this.#start = memory.cacheBase + SCRATCH_RECORDS * RECORD_SIZE;
-    this.#end = memory.cacheBase + memory.cacheSize - RECORD_SIZE;
-    this.#cursor = this.#start;
+    this.chaining = options.chaining ?? true;
+    this.#region = new Region(
+      memory.cacheBase + SCRATCH_RECORDS * RECORD_SIZE,
+      memory.cacheBase + memory.cacheSize - RECORD_SIZE,
+      evictionPolicies[options.eviction ?? 'fifo'],
+      { evict: (block) => this.#evict(block), unlink: (block) => this.#unlink(block) },
+    );
   }
 
   /** Where a block that is not kept is written. */
@@ -59,7 +69,7 @@ export class TranslationCache {
     return this.#memory.cacheBase;
   }
   isScratch(record: number): boolean {
-    return record < this.#start;
+    return record < this.#memory.cacheBase + SCRATCH_RECORDS * RECORD_SIZE;
   }
   get blockCount(): number {
     return this.#blockCount;
@@ -69,8 +79,11 @@ export class TranslationCache {
     return physical * MODES + mode;
   }
 
+  /** The block for an address and mode, which thereby counts as used. */
   find(physical: number, mode: number): Block | undefined {
-    return this.#blocks.get(this.#key(physical, mode)) ?? undefined;
+    const block = this.#blocks.get(this.#key(physical, mode)) ?? undefined;
+    if (block) block.used = true;
+    return block;
   }
 
   /** The blocks that are kept, in no particular order. */
@@ -93,33 +106,15 @@ export class TranslationCache {
     return undefined;
   }
 
-  /** Makes room for a block, evicting the oldest. @returns the address of its first record */
+  /** Makes room for a block; others may have to go. @returns the address of its first record */
   reserve(recordCount: number): number {
-    const bytes = recordCount * RECORD_SIZE;
-    if (this.#cursor + bytes > this.#end) {
-      // What lies between here and the end of the region is older than anything at its start.
-      this.#evictFrom(this.#cursor, this.#end);
-      this.#cursor = this.#start;
-    }
-    this.#evictFrom(this.#cursor, this.#cursor + bytes);
-    const record = this.#cursor;
-    this.#cursor += bytes;
-    return record;
+    return this.#region.reserve(recordCount);
   }
-  #evictFrom(from: number, to: number): void {
-    for (;;) {
-      const block = this.#queue[this.#oldest];
-      if (block === undefined || block.record < from || block.record >= to) break;
-      this.#oldest++;
-      this.#profile?.left(block);
-      if (!block.valid) continue;
-      this.#remove(block);
-      this.counters.evictions++;
-    }
-    if (this.#oldest > 4096 && this.#oldest * 2 > this.#queue.length) {
-      this.#queue = this.#queue.slice(this.#oldest);
-      this.#oldest = 0;
-    }
+  #evict(block: Block): void {
+    this.#profile?.left(block);
+    if (!block.valid) return;
+    this.#remove(block);
+    this.counters.evictions++;
   }
 
   /** Enters a block whose records have been written. */
@@ -130,7 +125,7 @@ export class TranslationCache {
     else if (this.#blocks.size >= MOST_KNOWN) this.#forgetFormer();
     this.#blocks.set(key, block);
     this.#blockCount++;
-    this.#queue.push(block);
+    this.#region.add(block);
     this.#byLast.set(lastRecord(block), block);
     this.counters.translations++;
     this.#joinPages(block);
@@ -239,8 +234,7 @@ export class TranslationCache {
       this.#blocks.set(key, null);
       this.#blockCount--;
     }
-    const { view, words } = this.#memory;
-    for (const slot of block.incoming) view.setUint32(slot, 0, true);
+    this.#unlink(block);
     const last = lastRecord(block);
     this.#byLast.delete(last);
     for (const slot of [0, 1] as const) {
@@ -248,11 +242,16 @@ export class TranslationCache {
       if (target) this.#forget(target, last + (slot === 0 ? RecordOffset.LINK0 : RecordOffset.LINK1));
     }
     block.outgoing.fill(undefined);
+    this.#leavePage(block, block.physical);
+    if (block.secondPage >= 0) this.#leavePage(block, block.secondPage);
+  }
+  /** Takes away what leads to a block without a lookup. Who was linked to it stays on record. */
+  #unlink(block: Block): void {
+    const { view, words } = this.#memory;
+    for (const slot of block.incoming) view.setUint32(slot, 0, true);
     const entry = jumpCacheEntry(biased(this.#memory.hostAddress(block.physical)));
     if (words[(entry + JumpCacheField.RECORD) >> 2] === block.record)
       words[(entry + JumpCacheField.ADDRESS) >> 2] = 0;
-    this.#leavePage(block, block.physical);
-    if (block.secondPage >= 0) this.#leavePage(block, block.secondPage);
   }
   #leavePage(block: Block, physical: number): void {
     this.#pages.get(Math.floor(physical / PAGE_SIZE))?.remove(block);
@@ -272,11 +271,9 @@ export class TranslationCache {
 
   /** Empties the cache; not to be called while the engine runs. */
   flush(): void {
-    if (this.#profile) for (const block of this.#queue.slice(this.#oldest)) this.#profile.left(block);
+    if (this.#profile) for (const block of this.#region.blocks()) this.#profile.left(block);
     for (const block of [...this.blocks()]) this.#remove(block);
     this.#leaveScratch();
-    this.#queue = [];
-    this.#oldest = 0;
-    this.#cursor = this.#start;
+    this.#region.clear();
   }
 }

@@ -4,6 +4,8 @@ import {
   type CpuModelName,
   type CreateOptions,
   cpuModels,
+  type EvictionName,
+  evictionPolicies,
   type TechniqueName,
   techniqueNames,
 } from '../index.ts';
@@ -12,6 +14,7 @@ import type { Plan } from './plan.ts';
 import {
   type CharacterDevice,
   type DebugExitPorts,
+  parseBlockLength,
   parseCharacterDevice,
   parseDevice,
   parseSerialPorts,
@@ -26,6 +29,9 @@ export interface MachineFlags {
   readonly engine?: 'core' | 'reference';
   readonly clock?: 'virtual' | 'wall';
   readonly cacheSize?: number;
+  readonly eviction?: EvictionName;
+  readonly chaining: boolean;
+  readonly blockLength?: number;
   readonly serial?: readonly CharacterDevice[];
   readonly debugcon?: CharacterDevice;
   readonly device?: DebugExitPorts;
@@ -51,6 +57,17 @@ export const addMachineOptions = (command: Command): Command =>
       new Option('--engine <name>', 'what executes instructions (core)').choices(['core', 'reference']),
     )
     .addOption(new Option('--cache-size <size>', 'translation cache, 64K to 512M (32M)').argParser(parseSize))
+    .addOption(
+      new Option('--eviction <policy>', 'which blocks make room when it is full (fifo)').choices(
+        Object.keys(evictionPolicies),
+      ),
+    )
+    .option('--no-chaining', 'every direct exit of a block is a lookup')
+    .addOption(
+      new Option('--block-length <n>', 'longest block in instructions, 1 to 64 (32)').argParser(
+        parseBlockLength,
+      ),
+    )
     .addOption(
       new Option(
         '--clock <name>',
@@ -92,6 +109,7 @@ export const planMachine = (
   core: Uint8Array<ArrayBuffer>,
 ): Omit<Plan, 'name' | 'load'> => {
   const { memory, technique, cpu, engine, clock, cacheSize, device: debugExit, statsFile } = flags;
+  const { eviction, chaining, blockLength } = flags;
   const statistics = flags.stats ?? (statsFile === undefined ? undefined : 'json');
   const machine: CreateOptions = {
     core,
@@ -102,6 +120,9 @@ export const planMachine = (
     // Real time has a real calendar.
     ...(clock && { clock, ...(clock === 'wall' && { start: Date.now() }) }),
     ...(cacheSize !== undefined && { cacheSize }),
+    ...(eviction && { eviction }),
+    ...(!chaining && { chaining }),
+    ...(blockLength !== undefined && { blockLength }),
     ...(debugExit && { debugExit }),
   };
   return {

@@ -11,6 +11,13 @@ export const parseSize = (text: string): number => {
   return Number(digits) * UNITS[unit?.toUpperCase() || 'M'];
 };
 
+/** Instructions in a basic block. */
+export const parseBlockLength = (text: string): number => {
+  const length = /^\d{1,3}$/.test(text) ? Number(text) : 0;
+  if (length < 1 || length > 64) throw new InvalidArgumentError('It is a whole number from 1 to 64.');
+  return length;
+};
+
 /** Where a guest's character device leads to. */
 export type CharacterDevice =
   | { readonly kind: 'stdio' }

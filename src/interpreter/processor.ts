@@ -4,7 +4,7 @@
  */
 import type { Block } from '../cache/block.ts';
 import { Profile } from '../cache/profile.ts';
-import { TranslationCache } from '../cache/translation-cache.ts';
+import { type CacheOptions, TranslationCache } from '../cache/translation-cache.ts';
 import type { Decoder } from '../decoder/instruction.ts';
 import { findHandler, handlerOf, Special } from '../instructions/handlers.ts';
 import { CalloutDetail, calloutNumber, numberedCallouts, RecordOperands } from '../instructions/operands.ts';
@@ -45,6 +45,7 @@ export interface ProcessorOptions {
   readonly memory: PhysicalMemory;
   readonly decoder: Decoder;
   readonly maximumBlockLength: number;
+  readonly cache?: CacheOptions;
   createEngine(memory: PhysicalMemory, host: EngineHost): Engine;
   notBuilt(bytes: Uint8Array, physical: number): void;
 }
@@ -85,6 +86,9 @@ export class Processor {
   /** The next instruction is to be executed singly, because an access of it meets a breakpoint. */
   #singly = false;
   #stopRequested = false;
+  /** The block whose direct exit was followed, to be linked to the block entered next unless an event comes first. */
+  #linkSource: Block | undefined;
+  #linkSlot: 0 | 1 = 0;
   /** Callouts executed on a guest's virtual state, by number. */
   readonly virtualCallouts = new Float64Array(numberedCallouts.length);
   /** Exceptions by vector, before any delivery. */
@@ -109,7 +113,7 @@ export class Processor {
     this.mmu.user = false;
     this.profile = memory.profileBase === 0 ? undefined : new Profile(memory);
     this.#words[State.PROFILE >> 2] = this.profile?.bias ?? 0;
-    this.cache = new TranslationCache(memory, this.mmu, this.profile);
+    this.cache = new TranslationCache(memory, this.mmu, options.cache, this.profile);
     this.mmu.hooks.onWatchedWrite = (physical, size, watch) => {
       if (watch & Watch.CODE) this.cache.written(physical, size);
       if (watch & Watch.TRACE) this.#control.onTracedWrite?.(physical, size);
@@ -272,6 +276,7 @@ export class Processor {
     this.#boundary.setBudget(budget);
     this.#grant(budget);
     this.#stopRequested = false;
+    this.#linkSource = undefined;
     this.#eventsInRow = 0;
     while (!this.#stopRequested) {
       if (this.#takeEvent()) continue;
@@ -352,6 +357,7 @@ export class Processor {
   #deliver(vector: number, resume: boolean, event: () => void): void {
     const words = this.#words;
     this.#countEvent();
+    this.#linkSource = undefined;
     this.#boundary.clear();
     this.observer?.delivering(vector);
     if (resume) words[State.FLAGS >> 2]! |= Flag.RF;
@@ -434,7 +440,7 @@ export class Processor {
     const offset = words[State.EIP_PAGE >> 2]! + view.getUint16(at + RecordOffset.PAGE_OFFSET, true);
     switch (exit) {
       case Exit.LINK:
-        this.#link(at);
+        this.#follow(at);
         return;
       case Exit.MISS:
         return;
@@ -462,21 +468,22 @@ export class Processor {
     if (left > 0) this.profile?.refund(record + executed * RECORD_SIZE);
   }
 
-  /** Follows a direct exit for the first time: finds its target and links it. */
-  #link(record: number): void {
+  /** Follows a direct exit that is not linked. */
+  #follow(record: number): void {
     const words = this.#words;
-    const { view } = this.memory;
-    const slot = words[State.LINK_SLOT >> 2] as 0 | 1;
-    const target = view.getInt32(record + (slot === 0 ? RecordOffset.TARGET0 : RecordOffset.TARGET1), true);
-    words[State.EIP >> 2] = words[State.EIP_PAGE >> 2]! + target;
-    const source = this.cache.findByExit(record);
-    // Without budget the target could not even be translated: it is linked the next time.
-    if (!source || words[State.BUDGET >> 2]! <= 0) return;
-    const block = this.#find(words[State.BUDGET >> 2]!);
-    if (typeof block === 'number' || !block.kept || !source.valid) return;
+    this.#linkSlot = words[State.LINK_SLOT >> 2] as 0 | 1;
+    const target = this.#linkSlot === 0 ? RecordOffset.TARGET0 : RecordOffset.TARGET1;
+    words[State.EIP >> 2] = words[State.EIP_PAGE >> 2]! + this.memory.view.getInt32(record + target, true);
+    if (this.cache.chaining) this.#linkSource = this.cache.findByExit(record);
+  }
+  /** Links the exit that was followed to the block it led to. */
+  #link(source: Block, block: Block): void {
+    if (!block.kept || !source.valid) return;
+    const eip = this.#words[State.EIP >> 2]!;
+    const target = (eip - this.#words[State.EIP_PAGE >> 2]!) | 0;
     const samePage = target >= 0 && target < PAGE_SIZE;
-    const proof = samePage ? 0 : this.mmu.tlb.codeAddress(words[State.EIP >> 2]!, this.mmu.user);
-    if (samePage || proof !== 0) this.cache.link(source, slot, block, proof);
+    const proof = samePage ? 0 : this.mmu.tlb.codeAddress(eip, this.mmu.user);
+    if (samePage || proof !== 0) this.cache.link(source, this.#linkSlot, block, proof);
   }
 
   /** Prepares to run the block at State.EIP. @returns its first record, or 0 when its fetch faulted */
@@ -486,6 +493,8 @@ export class Processor {
       this.fault(block === Vector.PF ? Vector.PF : Vector.GP, this.#words[State.FAULT_ERROR >> 2]!);
       return 0;
     }
+    if (this.#linkSource) this.#link(this.#linkSource, block);
+    this.#linkSource = undefined;
     this.#setEipPage();
     return this.#skipGuard(block.record);
   }

@@ -1,5 +1,6 @@
 /** A whole machine: processor, devices, clock, and the technique that runs the guest. */
 import { Profile } from '../cache/profile.ts';
+import { type EvictionName, evictionPolicies } from '../cache/region.ts';
 import type { Decoder } from '../decoder/instruction.ts';
 import { BareControl } from '../interpreter/bare-control.ts';
 import type { Control } from '../interpreter/control.ts';
@@ -37,7 +38,11 @@ export interface MachineOptions {
   readonly engine?: EngineName;
   /** Size of the translation cache in bytes, at least 64 KiB. Default 32 MiB. */
   readonly cacheSize?: number;
-  /** Longest basic block in instructions, 1 to 64. */
+  /** Which blocks make room for new ones in a full translation cache. Default `fifo`. */
+  readonly eviction?: EvictionName;
+  /** Whether direct exits are linked to their targets. Default true. */
+  readonly chaining?: boolean;
+  /** Longest basic block in instructions, 1 to 64. Default 32. */
   readonly blockLength?: number;
   readonly clock?: 'virtual' | 'wall';
   /**
@@ -105,6 +110,8 @@ export class MachineError extends Error {
   override readonly name = 'MachineError';
 }
 
+/** A block that is not kept, of these and at most two records more, must find room in the scratch area. */
+const LONGEST_BLOCK = 64;
 /** Addresses in the machine's linear memory are handled as signed 32-bit numbers. */
 const LINEAR_MEMORY_LIMIT = 2 ** 31;
 
@@ -119,6 +126,13 @@ const checkOptions = (options: MachineOptions): void => {
   const cache = options.cacheSize ?? 32 << 20;
   if (!Number.isInteger(cache) || cache < 64 << 10 || cache > 512 << 20)
     throw new MachineError(`translation cache of ${cache} bytes: must be 64 KiB to 512 MiB`);
+  const length = options.blockLength ?? 1;
+  if (!Number.isInteger(length) || length < 1 || length > LONGEST_BLOCK)
+    throw new MachineError(`blocks of ${length} instructions: must be a whole number from 1 to 64`);
+  if (!Object.hasOwn(evictionPolicies, options.eviction ?? 'fifo'))
+    throw new MachineError(
+      `eviction policy ${options.eviction}: there are ${Object.keys(evictionPolicies).join(', ')}`,
+    );
   const pace = options.nanosecondsPerInstruction ?? 1;
   if (!Number.isInteger(pace) || pace < 1 || pace > 1000)
     throw new MachineError(`${pace} nanoseconds per instruction: must be a whole number from 1 to 1000`);
@@ -175,6 +189,7 @@ export class Machine {
       memory: this.memory,
       decoder,
       maximumBlockLength: options.blockLength ?? 32,
+      cache: options,
       createEngine: options.engine === 'reference' ? createReferenceEngine : createCoreEngine,
       notBuilt: (bytes, physical) => {
         const text = Array.from(bytes, (b) => b.toString(16).padStart(2, '0')).join(' ');
