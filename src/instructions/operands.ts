@@ -17,6 +17,9 @@ export const CalloutDetail = {
   SIZE_SHIFT: 5,
 } as const;
 
+/** In RecordOffset.CALLOUT: no instruction's own, but the mark of one that a monitor witnesses. */
+export const WITNESSED = 0xffff;
+
 export interface NumberedCallout {
   readonly name: string;
   readonly run: (cpu: Cpu, operands: Operands) => void;

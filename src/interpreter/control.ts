@@ -3,6 +3,7 @@ import type { Instruction } from '../decoder/instruction.ts';
 import type { Cpu, Operands } from '../instructions/cpu.ts';
 import type { Treatment } from '../translator/encode.ts';
 import type { CpuState } from '../x86/state.ts';
+import type { Exit } from './exits.ts';
 
 /** Receives every event and decides what instructions run on. */
 export interface Control {
@@ -27,6 +28,18 @@ export interface Control {
   treatment(instruction: Instruction, mode: number): Treatment;
   /** A watched page was written (Watch.TRACE). */
   onTracedWrite?(physical: number, size: number): void;
+  /** Looks on when instructions are executed that `treatment` wants witnessed. */
+  readonly witness?: Witness;
+}
+
+export interface Witness {
+  /**
+   * Called before the instruction is executed; changes nothing.
+   * @param record the instruction as it would be executed on the guest's virtual state
+   */
+  foresee(record: number): void;
+  /** Called when the processor has executed it, or could not. @param exit FAULT with State.FAULT_VECTOR, or another */
+  judge(exit: Exit): void;
 }
 
 /** A Cpu whose current instruction the processor can set. */

@@ -37,6 +37,9 @@ export interface StateHooks {
   leave(): void;
 }
 
+/** Memory by linear address, as callouts access it; see Mmu, which is one. */
+export type LinearMemory = Pick<Mmu, 'read' | 'write' | 'probeWrite' | 'faulted'>;
+
 /** Whether misaligned accesses of programs fault (SDM vol. 3, section 6.15, #AC). */
 export const checksAlignment = (state: CpuState): boolean =>
   (state.words[State.FLAGS >> 2]! & Flag.AC) !== 0 &&
@@ -54,12 +57,12 @@ const NATURAL_BOUNDARY = new Map([
 export class CpuAccess implements Cpu {
   readonly state: CpuState;
   instructionEip = 0;
-  readonly #mmu: Mmu;
+  readonly #mmu: LinearMemory;
   readonly #platform: Platform;
   readonly #hooks: StateHooks;
   readonly #timestamp = { low: 0, high: 0 };
 
-  constructor(state: CpuState, mmu: Mmu, platform: Platform, hooks: StateHooks) {
+  constructor(state: CpuState, mmu: LinearMemory, platform: Platform, hooks: StateHooks) {
     this.state = state;
     this.#mmu = mmu;
     this.#platform = platform;

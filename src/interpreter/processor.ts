@@ -7,7 +7,13 @@ import { Profile } from '../cache/profile.ts';
 import { type CacheOptions, TranslationCache } from '../cache/translation-cache.ts';
 import type { Decoder } from '../decoder/instruction.ts';
 import { findHandler, handlerOf, Special } from '../instructions/handlers.ts';
-import { CalloutDetail, calloutNumber, numberedCallouts, RecordOperands } from '../instructions/operands.ts';
+import {
+  CalloutDetail,
+  calloutNumber,
+  numberedCallouts,
+  RecordOperands,
+  WITNESSED,
+} from '../instructions/operands.ts';
 import { RECORD_SIZE, RecordOffset } from '../instructions/record.ts';
 import { computations } from '../instructions/sse/computations.ts';
 import { SimdUnit } from '../instructions/sse/unit.ts';
@@ -40,6 +46,7 @@ import { checksAlignment } from './cpu-access.ts';
 import type { Engine, EngineHost } from './engine.ts';
 import { Exit } from './exits.ts';
 import type { Observer } from './observer.ts';
+import { Stepper } from './stepper.ts';
 
 export interface ProcessorOptions {
   readonly memory: PhysicalMemory;
@@ -70,6 +77,7 @@ export class Processor {
   /** Executions of every instruction, where memory has room for a profile. */
   readonly profile: Profile | undefined;
   readonly #translator: Translator;
+  readonly #stepper: Stepper;
   readonly #operands: RecordOperands;
   readonly #simd: SimdUnit;
   readonly #words: Int32Array;
@@ -130,7 +138,7 @@ export class Processor {
       notBuilt: options.notBuilt,
     });
     const { mmu } = this;
-    this.engine = options.createEngine(memory, {
+    const host: EngineHost = {
       read: (linear, size) => (this.#refuses(linear, size, false) ? 0 : mmu.slowRead(linear, size)),
       update: (linear, size) => (this.#refuses(linear, size, true) ? 0 : mmu.slowUpdate(linear, size)),
       write: (linear, size, value) =>
@@ -144,7 +152,9 @@ export class Processor {
       compute: (number) => this.#compute(number),
       floatingPointError: () => this.#floatingPointError(),
       callout: () => this.#callout(),
-    });
+    };
+    this.engine = options.createEngine(memory, host);
+    this.#stepper = new Stepper(memory, host);
   }
 
   /**
@@ -588,8 +598,9 @@ export class Processor {
     const words = this.#words;
     const { view, bytes } = this.memory;
     const record = words[State.RECORD >> 2]!;
-    const operands = this.#operands.at(record);
     const number = view.getUint16(record + RecordOffset.CALLOUT, true);
+    if (number === WITNESSED) return this.#witnessed(record);
+    const operands = this.#operands.at(record);
     const callout = numberedCallouts[number]!;
     const { virtual } = operands;
     const control = this.#control;
@@ -631,6 +642,26 @@ export class Processor {
       words[State.RESUME >> 2] = this.#boundary.next;
     if (words[State.LEAVE >> 2] !== 0) return callout.endsBlock ? Exit.LEAVE_AT : Exit.LEAVE;
     return callout.endsBlock ? Exit.ENTER : Exit.NEXT;
+  }
+
+  /** Executes a witnessed instruction; `witnessed` in translator/encode.ts says what lies where. */
+  #witnessed(record: number): Exit {
+    const words = this.#words;
+    const real = record + RECORD_SIZE;
+    this.#control.witness!.foresee(real + RECORD_SIZE);
+    words[State.RECORD >> 2] = real;
+    const handler = this.memory.view.getUint16(real + RecordOffset.HANDLER, true);
+    const isCallout = handler === calloutHandler || handler === lastCalloutHandler;
+    let exit = isCallout ? (this.#callout() as Exit) : this.#stepper.step(real, handlerOf(handler)!);
+    words[State.RECORD >> 2] = record;
+    if (exit === Exit.NEXT || exit === Exit.LEAVE) {
+      const { bytes, view } = this.memory;
+      const offset = view.getUint16(record + RecordOffset.PAGE_OFFSET, true);
+      words[State.EIP >> 2] = words[State.EIP_PAGE >> 2]! + offset + bytes[record + RecordOffset.LENGTH]!;
+      exit = exit === Exit.NEXT ? Exit.ENTER : Exit.LEAVE_AT;
+    }
+    this.#control.witness!.judge(exit);
+    return exit;
   }
 
   /** Guest-physical addresses of the blocks entered last, the latest first; those no longer kept are left out. */

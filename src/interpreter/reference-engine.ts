@@ -1,7 +1,6 @@
 /** The reference engine: the same records, executed by computing each body on plain numbers. */
 import { handlerOf, Special } from '../instructions/handlers.ts';
 import { RECORD_SIZE, RecordOffset } from '../instructions/record.ts';
-import { execute } from '../instructions/spec.ts';
 import { jumpCacheEntry } from '../memory/jump-cache.ts';
 import { JumpCacheField, PAGE_SIZE, TLB_EXECUTE_OFFSET } from '../memory/layout.ts';
 import type { PhysicalMemory } from '../memory/physical.ts';
@@ -16,12 +15,12 @@ import {
 } from '../x86/state.ts';
 import type { Engine, EngineHost } from './engine.ts';
 import { Exit } from './exits.ts';
-import { ReferenceVectorBuilder } from './reference-vector-builder.ts';
+import { Stepper } from './stepper.ts';
 
 const CS_BASE = segmentAddress(SystemBase.PHYSICAL, Seg.CS) + SegmentField.BASE;
 
 export const createReferenceEngine = (memory: PhysicalMemory, host: EngineHost): Engine => {
-  const b = new ReferenceVectorBuilder(memory, host);
+  const stepper = new Stepper(memory, host);
   const { words, bytes, view } = memory;
   const get = (address: number) => words[address >> 2]!;
   const set = (address: number, v: number) => {
@@ -74,21 +73,6 @@ export const createReferenceEngine = (memory: PhysicalMemory, host: EngineHost):
     return word !== 0 && ((word + linear) | 0) === view.getInt32(record + RecordOffset.IMMEDIATE, true);
   };
 
-  /** Executes one record. @returns how it left; b.departure.target tells a direct exit */
-  const step = (record: number, number: number): Exit => {
-    const handler = handlerOf(number)!;
-    b.record = record;
-    b.form = handler.form;
-    b.departure.target = -1;
-    try {
-      execute(b, handler.spec);
-      return Exit.NEXT;
-    } catch (thrown) {
-      if (thrown !== b.departure) throw thrown;
-      return b.departure.kind;
-    }
-  };
-
   return {
     name: 'reference',
     run(first) {
@@ -117,9 +101,9 @@ export const createReferenceEngine = (memory: PhysicalMemory, host: EngineHost):
             set(State.EIP, get(State.EIP_PAGE) + view.getUint16(record + RecordOffset.PAGE_OFFSET, true));
             return leave(Exit.MISS);
           }
-          const exit = step(record, number);
-          if (exit === Exit.NEXT && b.departure.target >= 0) {
-            next = follow(record, b.departure.target);
+          const exit = stepper.step(record, handlerOf(number)!);
+          if (exit === Exit.NEXT && stepper.target >= 0) {
+            next = follow(record, stepper.target);
             if (next === 0) return leave(Exit.LINK);
           } else if (exit === Exit.NEXT) record += RECORD_SIZE;
           else if (exit === Exit.ENTER) {

@@ -14,6 +14,7 @@ import { loadKernel } from '../loader/load.ts';
 import { PAGE_SIZE, RAM_BASE } from '../memory/layout.ts';
 import { PhysicalMemory } from '../memory/physical.ts';
 import { HardwareControl, type HardwareCounters } from '../monitor/hardware-control.ts';
+import type { LeakReport } from '../monitor/leaks.ts';
 import { MONITOR_MEMORY, Monitor, type MonitorCounters } from '../monitor/monitor.ts';
 import { type Technique, type TechniqueName, techniqueNamed } from '../techniques/index.ts';
 import { type CpuModelName, cpuModels } from '../x86/cpu-models.ts';
@@ -394,6 +395,10 @@ export class Machine {
   }
   get hardwareCounters(): HardwareCounters | null {
     return this.#control instanceof HardwareControl ? this.#control.counters : null;
+  }
+  /** What instructions have silently got wrong; null where the technique leaves no chance for it. */
+  get leaks(): LeakReport | null {
+    return (this.#control instanceof Monitor && this.#control.witness?.log.report()) || null;
   }
   /** Everything counted so far. */
   statistics(): Statistics {

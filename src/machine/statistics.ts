@@ -1,6 +1,7 @@
 /** What a run is measured by. Definitions of the terms are in cache/README.md. */
 import type { CacheCounters } from '../cache/counters.ts';
 import { numberedCallouts } from '../instructions/operands.ts';
+import type { LeakReport } from '../monitor/leaks.ts';
 import type { MonitorCounters } from '../monitor/monitor.ts';
 import { vectorNames } from '../x86/exceptions.ts';
 import type { Machine } from './machine.ts';
@@ -39,6 +40,8 @@ export interface Statistics {
     readonly mappedPages: number;
     readonly deviceAccesses: number;
   } | null;
+  /** Executions that were silently wrong; null under techniques where there are none. */
+  readonly leaks: LeakReport | null;
   /** Share of instructions that ran without the monitor, 0 to 1. */
   readonly direct: number;
   readonly tlb: {
@@ -101,6 +104,7 @@ export const collectStatistics = (machine: Machine, hostMilliseconds: number): S
       mappedPages: hardware.mappedPages,
       deviceAccesses: hardware.deviceAccesses,
     },
+    leaks: machine.leaks,
     direct: 1 - ratio(interventions, instructions),
     tlb: { misses: processor.mmu.misses, flushes: processor.mmu.tlb.flushes, entriesRead },
     guestMilliseconds: machine.clock.now() / 1e6,

@@ -19,7 +19,7 @@ import { bt } from '../techniques/bt.ts';
 import type { Technique } from '../techniques/technique.ts';
 import type { Treatment } from '../translator/encode.ts';
 import { Mode, segmentMode } from '../translator/mode.ts';
-import { descriptorDpl, isConformingCode } from '../x86/descriptors.ts';
+import { Attribute, descriptorDpl, isConformingCode } from '../x86/descriptors.ts';
 import { Vector } from '../x86/exceptions.ts';
 import { Flag } from '../x86/flags.ts';
 import { CR0, CR4, Seg, SystemSegment } from '../x86/registers.ts';
@@ -28,6 +28,7 @@ import { compressAttributes, compressRing, compressSelector } from './compressio
 import { DeprivilegedCpu, OwnTables } from './deprivileged-cpu.ts';
 import { mayRunDirectly, type Peek } from './direct-execution.ts';
 import { SHADOW_MEMORY, ShadowPaging } from './shadow-paging.ts';
+import { LeakWitness } from './witness.ts';
 
 /** Bytes of machine memory the monitor keeps for itself. */
 export const MONITOR_MEMORY = SHADOW_MEMORY;
@@ -66,6 +67,8 @@ export class Monitor implements Control {
   readonly #peek: Peek;
   /** Whether the segments installed last are of protected mode, so that CS and SS show a compressed ring. */
   #compressed = false;
+  /** Sees what is silently wrong, where nothing is rewritten. */
+  readonly witness?: LeakWitness;
   /** Set while one trapped instruction is executed the way a rewriting technique would. */
   #emulating = false;
 
@@ -113,6 +116,8 @@ export class Monitor implements Control {
         kernelRing: this.#kernelRing,
       },
     );
+    if (!technique.rewrites)
+      this.witness = new LeakWitness(processor, this.guestState, platform, () => this.#guestPaging());
     mmu.hooks.onPageFault = (linear, access) => this.#pageFault(linear, access);
   }
 
@@ -192,16 +197,29 @@ export class Monitor implements Control {
     const virtual8086 = (guest.sys(System.FLAGS) & Flag.VM) !== 0;
     for (let segment = Seg.ES as number; segment <= Seg.GS; segment++) {
       const selector = state.selector(segment);
+      const attributes = state.segment(segment, SegmentField.ATTRIBUTES);
       guest.setSegment(
         segment,
         showsRing(segment) && !virtual8086 ? (selector & 0xfffc) | guest.cpl : selector,
         state.segment(segment, SegmentField.BASE),
         state.segment(segment, SegmentField.LIMIT),
-        state.segment(segment, SegmentField.ATTRIBUTES),
+        virtual8086 ? attributes : this.#adoptedAttributes(segment, selector, attributes),
       );
     }
     mmu.user = state.cpl === 3;
     this.#processor.mode = segmentMode(state) | (this.#runsDirectly() ? Mode.DIRECT : Mode.REWRITE);
+  }
+  /** Attributes of a segment with the DPL that the guest gave it: that of its table, where it was loaded from there. */
+  #adoptedAttributes(segment: number, selector: number, attributes: number): number {
+    const guest = this.guestState;
+    const known = guest.segment(segment, SegmentField.ATTRIBUTES);
+    const same = ((guest.selector(segment) ^ selector) & 0xfffc) === 0;
+    if (same && compressAttributes(known, this.#kernelRing) === attributes) return known;
+    if ((attributes & Attribute.SEGMENT) === 0) return attributes;
+    const descriptor = this.#guest.readDescriptor(selector);
+    return descriptor === null
+      ? attributes
+      : (attributes & ~Attribute.DPL) | (descriptor.high & Attribute.DPL);
   }
   /** The guest's CPL where the processor's does not tell: the DPL of its code segment, unless that is conforming. */
   #adoptedRing(): number {

@@ -1,7 +1,8 @@
 /** Which instructions concern a monitor: those with facts in x86/sensitive-instructions.ts. */
-import type { Instruction } from '../decoder/instruction.ts';
+import type { Instruction, Operand } from '../decoder/instruction.ts';
 import { executorOf } from '../translator/encode.ts';
 import { meaningOf } from '../translator/opcodes.ts';
+import { Seg } from '../x86/registers.ts';
 import { type SensitiveInstruction, sensitiveInstructionNamed } from '../x86/sensitive-instructions.ts';
 
 const IN_CACHE = new Set(['cli', 'sti', 'pushf', 'popf', 'push.segment', 'mov.from.segment', 'rdtsc']);
@@ -14,6 +15,18 @@ const ENTERING = new Set(['int_n', 'int3', 'into', 'int1', 'sysenter']);
 export const sensitivityOf = (i: Instruction): SensitiveInstruction | undefined => {
   const executor = executorOf(i);
   return executor === undefined ? undefined : sensitiveInstructionNamed(executor);
+};
+
+/** These show a selector: that of CS and SS has the ring in it, the others' have not. */
+const SHOWING = new Set(['push.segment', 'mov.from.segment']);
+const showsRing = (o: Operand): boolean =>
+  o.kind === 'reg' && o.class === 'segment' && (o.index === Seg.CS || o.index === Seg.SS);
+
+/** Whether an instruction that is left as it is may silently lie to a deprivileged guest. */
+export const maySilentlyLie = (i: Instruction): boolean => {
+  const sensitivity = sensitivityOf(i);
+  if (sensitivity?.privilege !== 'none' || sensitivity.lost.kernel === null || entersMonitor(i)) return false;
+  return !SHOWING.has(executorOf(i)!) || i.operands.some(showsRing);
 };
 
 /** Rewritten to a sequence in the cache. @param kernel whether the code runs at a virtual CPL below 3 */

@@ -1,6 +1,6 @@
 import { Treatment } from '../translator/encode.ts';
 import { CR4 } from '../x86/registers.ts';
-import { entersMonitor } from './sensitive.ts';
+import { entersMonitor, maySilentlyLie } from './sensitive.ts';
 import type { Technique } from './technique.ts';
 
 /**
@@ -16,5 +16,8 @@ export const trap: Technique = {
     /** RDTSC traps outside ring 0 (SDM vol. 2, RDTSC). */
     tsd: { processorCr4: CR4.TSD },
   },
-  treatment: (instruction) => (entersMonitor(instruction) ? Treatment.CALLOUT : Treatment.IDENT),
+  treatment(instruction) {
+    if (entersMonitor(instruction)) return Treatment.CALLOUT;
+    return maySilentlyLie(instruction) ? Treatment.WITNESS : Treatment.IDENT;
+  },
 };

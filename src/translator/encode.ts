@@ -3,7 +3,7 @@ import type { Instruction, Operand } from '../decoder/instruction.ts';
 import { type CalloutName, callouts } from '../instructions/callouts/index.ts';
 import type { AddressKind, OperandKind } from '../instructions/form.ts';
 import { findHandler, type Handler } from '../instructions/handlers.ts';
-import { CalloutDetail, calloutNumber } from '../instructions/operands.ts';
+import { CalloutDetail, calloutNumber, WITNESSED } from '../instructions/operands.ts';
 import { RECORD_SIZE, RecordOffset } from '../instructions/record.ts';
 import { x87, x87Handler, x87Opcode } from '../instructions/x87/x87.ts';
 import { Feature } from '../x86/cpu-models.ts';
@@ -23,6 +23,8 @@ export const Treatment = {
   IN_CACHE: 1,
   /** By the monitor, on the guest's virtual system state. */
   CALLOUT: 2,
+  /** As it is, while the monitor looks on; see Control.witness. */
+  WITNESS: 3,
 } as const;
 export type Treatment = (typeof Treatment)[keyof typeof Treatment];
 
@@ -145,6 +147,18 @@ const selectCallout = (name: CalloutName | string, endsBlock: boolean): Selected
   callout: calloutNumber(name),
   endsBlock,
 });
+
+/**
+ * What leads a witnessed instruction. Behind it lie two records that no engine comes to: the instruction as the
+ * processor executes it, and as a monitor would.
+ */
+export const witnessed: Selected = { handler: calloutHandlers.last, callout: WITNESSED, endsBlock: true };
+
+/** How a technique that rewrites everything has an instruction executed. */
+export const virtualTreatment = (i: Instruction): Treatment => {
+  const meaning = meaningOf(i);
+  return meaning !== undefined && 'handler' in meaning ? Treatment.IN_CACHE : Treatment.CALLOUT;
+};
 
 /** The memory operand a handler addresses: of string instructions the source. */
 const addressedMemory = (i: Instruction): Memory | undefined => {

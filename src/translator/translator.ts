@@ -10,7 +10,7 @@ import { RECORD_SIZE } from '../instructions/record.ts';
 import { PAGE_SIZE } from '../memory/layout.ts';
 import { biased, type PhysicalMemory } from '../memory/physical.ts';
 import { type CpuModel, modelHas } from '../x86/cpu-models.ts';
-import { RecordWriter, type Selected, select, type Treatment } from './encode.ts';
+import { RecordWriter, type Selected, select, Treatment, virtualTreatment, witnessed } from './encode.ts';
 import { Mode } from './mode.ts';
 import { definedAsUndefined } from './opcodes.ts';
 import { isVectorOpcode } from './vector-opcodes.ts';
@@ -38,10 +38,16 @@ export interface TranslatorOptions {
   notBuilt(bytes: Uint8Array, physical: number): void;
 }
 
-interface Scanned {
-  readonly instruction: Instruction | null;
+/** How one record executes an instruction. */
+interface Execution {
   readonly selected: Selected;
   readonly treatment: Treatment;
+}
+
+interface Scanned extends Execution {
+  readonly instruction: Instruction | null;
+  /** What lies behind the record of a witnessed instruction; see `witnessed`. */
+  readonly behind?: readonly Execution[];
   readonly offset: number;
   readonly length: number;
 }
@@ -145,11 +151,20 @@ export class Translator {
       return { instruction: null, selected: tooLong, treatment: 0, offset, length: MAX_INSTRUCTION };
     const { instruction } = decoded;
     const { length } = instruction;
-    const treatment = this.#options.treatment(instruction, place.mode);
+    const wanted = this.#options.treatment(instruction, place.mode);
+    const treatment = wanted === Treatment.WITNESS ? Treatment.IDENT : wanted;
     const selected = select(instruction, place.mode, treatment);
     const { feature } = selected ?? {};
     const exists = feature === undefined || modelHas(this.#options.model(), feature);
-    if (selected && exists) return { instruction, selected, treatment, offset, length };
+    if (selected && exists) {
+      if (wanted !== Treatment.WITNESS) return { instruction, selected, treatment, offset, length };
+      const other = virtualTreatment(instruction);
+      const behind = [
+        { selected, treatment },
+        { selected: select(instruction, place.mode, other)!, treatment: other },
+      ];
+      return { instruction, selected: witnessed, treatment: wanted, behind, offset, length };
+    }
     if (exists && !definedAsUndefined.has(instruction.opcode) && !isVectorOpcode(instruction.opcode)) {
       const physical = place.physical - (place.physical & (PAGE_SIZE - 1)) + offset;
       const bytes = Uint8Array.from({ length }, (_, i) => this.#memory.read(physical + i, 1));
@@ -168,7 +183,8 @@ export class Translator {
   ): Block {
     const guard = secondPage >= 0 ? 1 : 0;
     const open = !scanned.at(-1)!.selected.endsBlock;
-    const recordCount = guard + scanned.length + (open ? 1 : 0);
+    const behind = scanned.at(-1)!.behind ?? [];
+    const recordCount = guard + scanned.length + behind.length + (open ? 1 : 0);
     const count = scanned.length;
     const first = keep ? this.#cache.reserve(recordCount) : this.#cache.scratch;
     const writer = this.#writer;
@@ -187,17 +203,13 @@ export class Translator {
         fused || !next ? undefined : fusionOf(number, next.selected.handler.number);
       fused = fusion !== undefined;
       writer.head(record, fusion ?? number, s.offset, count - i, s.length);
-      if (s.instruction) {
-        if (s.selected.callout >= 0) writer.callout(record, s.instruction, s.selected, s.treatment);
-        else if (isDirectTransfer(s.selected.handler.spec.name)) {
-          const target = s.instruction.operands.at(-1);
-          writer.targets(
-            record,
-            relativeTarget(s, target?.kind === 'imm' ? target.value : 0),
-            s.offset + s.length,
-          );
-        } else writer.operands(record, s.instruction, s.selected, s.treatment);
-      }
+      this.#operands(record, s, s);
+      record += RECORD_SIZE;
+    }
+    for (const execution of behind) {
+      const s = scanned.at(-1)!;
+      writer.head(record, execution.selected.handler.number, s.offset, 1, s.length);
+      this.#operands(record, s, execution);
       record += RECORD_SIZE;
     }
     if (open) {
@@ -212,10 +224,26 @@ export class Translator {
       const { counters } = this.#cache;
       counters.translatedInstructions += count;
       counters.translatedBytes += end - start;
-      counters.records += recordCount;
+      counters.records += recordCount - behind.length;
       this.#cache.insert(block);
     } else this.#cache.insertScratch(block);
     return block;
+  }
+
+  /** Fills in what an instruction operates on. */
+  #operands(record: number, s: Scanned, { selected, treatment }: Execution): void {
+    const writer = this.#writer;
+    const { instruction } = s;
+    if (!instruction) return;
+    if (selected.callout >= 0) writer.callout(record, instruction, selected, treatment);
+    else if (isDirectTransfer(selected.handler.spec.name)) {
+      const target = instruction.operands.at(-1);
+      writer.targets(
+        record,
+        relativeTarget(s, target?.kind === 'imm' ? target.value : 0),
+        s.offset + s.length,
+      );
+    } else writer.operands(record, instruction, selected, treatment);
   }
 }
 
