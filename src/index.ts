@@ -35,7 +35,7 @@ export {
   type RunLimits,
   type TechniqueName,
 } from './machine/machine.ts';
-export type { Statistics } from './machine/statistics.ts';
+export type { Leak, LeakReport, Statistics } from './machine/statistics.ts';
 export { type Technique, techniqueNamed, techniqueNames } from './techniques/index.ts';
 export { type CpuModelName, cpuModels } from './x86/cpu-models.ts';
 

@@ -1,5 +1,6 @@
 /** The table after a run. */
 import type { Statistics } from '../index.ts';
+import { leakLines } from './leaks-text.ts';
 
 type Row = readonly [name: string, value: string, note?: string];
 
@@ -26,6 +27,13 @@ const byName = (name: string, counts: Readonly<Record<string, number>>, limit: n
 const speed = (s: Statistics): string =>
   s.hostMilliseconds > 0 ? (s.instructions / s.hostMilliseconds / 1000).toFixed(1) : '0';
 
+/** Executions that were silently wrong, where the technique lets that happen. */
+const leakRows = ({ leaks }: Statistics, limit: number): Row[] => {
+  if (!leaks) return [];
+  const [total, ...rows] = byName('silently wrong', leaks.byInstruction, limit);
+  return [[...(total as [string, string]), `of ${count(leaks.witnessed)} executions that may be`], ...rows];
+};
+
 const shortRows = (s: Statistics): Row[] => [
   ['technique, engine', `${s.technique}, ${s.engine}`],
   ['instructions', count(s.instructions)],
@@ -34,6 +42,7 @@ const shortRows = (s: Statistics): Row[] => [
   ...byName('callouts', s.callouts, shown),
   ...byName('traps', s.traps, shown),
   ...(s.guestMode ? byName('exits', s.exits, shown) : []),
+  ...leakRows(s, shown),
   ['without the monitor', percent(s.direct), 'of the instructions'],
   ['host time', seconds(s.hostMilliseconds), `${speed(s)} million instructions a second`],
 ];
@@ -76,6 +85,7 @@ const longRows = (s: Statistics): Row[] => {
           ['device accesses', count(s.guestMode.deviceAccesses), 'EPT violations by what is no RAM'],
         ] satisfies Row[])
       : []),
+    ...leakRows(s, Number.POSITIVE_INFINITY),
     ['TLB misses', count(s.tlb.misses)],
     ['  table entries read', count(s.tlb.entriesRead)],
     ['TLB flushes', count(s.tlb.flushes)],
@@ -93,5 +103,7 @@ export const formatStatistics = (statistics: Statistics, length: 'short' | 'long
   const lines = rows.map(([name, value, note]) =>
     `${name.padEnd(nameWidth)}  ${value.padStart(valueWidth)}${note ? `  ${note}` : ''}`.trimEnd(),
   );
+  const { leaks } = statistics;
+  if (length === 'long' && leaks && leaks.leaking > 0) lines.push('', 'Silently wrong:', ...leakLines(leaks));
   return `${lines.join('\n')}\n`;
 };

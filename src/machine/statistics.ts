@@ -1,10 +1,12 @@
 /** What a run is measured by. Definitions of the terms are in cache/README.md. */
 import type { CacheCounters } from '../cache/counters.ts';
 import { numberedCallouts } from '../instructions/operands.ts';
-import type { LeakReport } from '../monitor/leaks.ts';
+import type { Leak, LeakReport } from '../monitor/leaks.ts';
 import type { MonitorCounters } from '../monitor/monitor.ts';
 import { vectorNames } from '../x86/exceptions.ts';
 import type { Machine } from './machine.ts';
+
+export type { Leak, LeakReport };
 
 export interface Statistics {
   readonly technique: string;

@@ -166,6 +166,7 @@ export class Monitor implements Control {
     this.#compressed = compressed;
     for (let segment = Seg.ES as number; segment <= Seg.GS; segment++)
       if (loaded & (1 << segment)) this.#installSegment(segment, compressed);
+    state.setSys(System.LOADED, 0);
     state.cpl = ring;
     // User code that runs directly may see its IOPL; where nothing is rewritten IOPL has to make it trap.
     const visible = guest.cpl === 3 && this.#technique.rewrites ? Flag.VM | Flag.IOPL : Flag.VM;
@@ -194,32 +195,35 @@ export class Monitor implements Control {
     const { state, mmu } = this.#processor;
     const guest = this.guestState;
     guest.cpl = this.#adoptedRing();
+    const loaded = state.sys(System.LOADED);
+    state.setSys(System.LOADED, 0);
     const virtual8086 = (guest.sys(System.FLAGS) & Flag.VM) !== 0;
     for (let segment = Seg.ES as number; segment <= Seg.GS; segment++) {
+      const isLoaded = (loaded & (1 << segment)) !== 0;
+      const showsCpl = showsRing(segment) && !virtual8086;
+      if (!isLoaded && !showsCpl) continue;
       const selector = state.selector(segment);
-      const attributes = state.segment(segment, SegmentField.ATTRIBUTES);
       guest.setSegment(
         segment,
-        showsRing(segment) && !virtual8086 ? (selector & 0xfffc) | guest.cpl : selector,
+        showsCpl ? (selector & 0xfffc) | guest.cpl : selector,
         state.segment(segment, SegmentField.BASE),
         state.segment(segment, SegmentField.LIMIT),
-        virtual8086 ? attributes : this.#adoptedAttributes(segment, selector, attributes),
+        isLoaded
+          ? this.#adoptedAttributes(segment, virtual8086)
+          : guest.segment(segment, SegmentField.ATTRIBUTES),
       );
     }
     mmu.user = state.cpl === 3;
     this.#processor.mode = segmentMode(state) | (this.#runsDirectly() ? Mode.DIRECT : Mode.REWRITE);
   }
-  /** Attributes of a segment with the DPL that the guest gave it: that of its table, where it was loaded from there. */
-  #adoptedAttributes(segment: number, selector: number, attributes: number): number {
-    const guest = this.guestState;
-    const known = guest.segment(segment, SegmentField.ATTRIBUTES);
-    const same = ((guest.selector(segment) ^ selector) & 0xfffc) === 0;
-    if (same && compressAttributes(known, this.#kernelRing) === attributes) return known;
-    if ((attributes & Attribute.SEGMENT) === 0) return attributes;
-    const descriptor = this.#guest.readDescriptor(selector);
-    return descriptor === null
-      ? attributes
-      : (attributes & ~Attribute.DPL) | (descriptor.high & Attribute.DPL);
+  /** Attributes of a segment just loaded, with the DPL that the guest's table has. */
+  #adoptedAttributes(segment: number, virtual8086: boolean): number {
+    const { state } = this.#processor;
+    const attributes = state.segment(segment, SegmentField.ATTRIBUTES);
+    if (virtual8086 || (attributes & Attribute.SEGMENT) === 0) return attributes;
+    const descriptor = this.#guest.readDescriptor(state.selector(segment));
+    if (descriptor === null) return attributes;
+    return (attributes & ~Attribute.DPL) | (descriptor.high & Attribute.DPL);
   }
   /** The guest's CPL where the processor's does not tell: the DPL of its code segment, unless that is conforming. */
   #adoptedRing(): number {
