@@ -6,7 +6,13 @@ export interface CacheCounters {
   hits: number;
   /** Lookups the jump cache answered. */
   jumpCacheHits: number;
-  /** Blocks translated, and of these the ones whose address had been translated before. */
+  /** Lookups that found no block: each ended in a translation, a passing translation or a fetch fault. */
+  misses: number;
+  /** Blocks translated for one execution and not kept. */
+  passing: number;
+  /** Lookups after which the code could not be fetched. */
+  fetchFaults: number;
+  /** Blocks translated to be kept, and of these the ones whose address had been translated before. */
   translations: number;
   retranslations: number;
   /** Guest instructions and bytes translated, and the records they became. */
@@ -15,15 +21,19 @@ export interface CacheCounters {
   records: number;
   /** Direct exits linked to their target. */
   links: number;
-  /** Blocks thrown out for room, and for a write to their code. */
+  /** Kept blocks thrown out for room, for a write to their code, and because the whole cache was emptied. */
   evictions: number;
   invalidations: number;
+  flushed: number;
 }
 
 export const newCacheCounters = (): CacheCounters => ({
   lookups: 0,
   hits: 0,
   jumpCacheHits: 0,
+  misses: 0,
+  passing: 0,
+  fetchFaults: 0,
   translations: 0,
   retranslations: 0,
   translatedInstructions: 0,
@@ -32,4 +42,5 @@ export const newCacheCounters = (): CacheCounters => ({
   links: 0,
   evictions: 0,
   invalidations: 0,
+  flushed: 0,
 });

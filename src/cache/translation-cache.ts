@@ -225,7 +225,7 @@ export class TranslationCache {
     for (let i = 0; i < block.recordCount; i++)
       view.setUint16(block.record + i * RECORD_SIZE + RecordOffset.HANDLER, Special.STALE, true);
     this.#remove(block);
-    this.counters.invalidations++;
+    if (block.kept) this.counters.invalidations++;
   }
   #remove(block: Block): void {
     block.valid = false;
@@ -272,6 +272,7 @@ export class TranslationCache {
   /** Empties the cache; not to be called while the engine runs. */
   flush(): void {
     if (this.#profile) for (const block of this.#region.blocks()) this.#profile.left(block);
+    this.counters.flushed += this.#blockCount;
     for (const block of [...this.blocks()]) this.#remove(block);
     this.#leaveScratch();
     this.#region.clear();

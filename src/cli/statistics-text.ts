@@ -1,5 +1,6 @@
 /** The table after a run. */
 import type { Statistics } from '../index.ts';
+import { total } from '../machine/statistics.ts';
 import { leakLines } from './leaks-text.ts';
 
 type Row = readonly [name: string, value: string, note?: string];
@@ -8,8 +9,6 @@ const count = (n: number): string => Math.round(n).toLocaleString('en');
 const percent = (share: number): string => `${(share * 100).toFixed(share > 0.9999 && share < 1 ? 4 : 2)} %`;
 const factor = (n: number): string => n.toFixed(2);
 const seconds = (milliseconds: number): string => `${(milliseconds / 1000).toFixed(3)} s`;
-const total = (counts: Readonly<Record<string, number>>): number =>
-  Object.values(counts).reduce((sum, n) => sum + n, 0);
 
 const shown = 8;
 /** A total, and under it what it is made of, the most frequent first. */
@@ -60,6 +59,7 @@ const longRows = (s: Statistics): Row[] => {
     ['  in the jump cache', count(cache.jumpCacheHits)],
     ['translations', count(cache.translations)],
     ['  again', count(cache.retranslations)],
+    ['  for one time', count(cache.passing), 'not kept, and not counted with the others'],
     ['  instructions, bytes', `${count(cache.translatedInstructions)}, ${count(cache.translatedBytes)}`],
     ['expansion', factor(cache.recordsPerInstruction), 'records for a guest instruction'],
     ['', factor(cache.bytesPerByte), 'bytes for a guest byte'],
@@ -67,6 +67,7 @@ const longRows = (s: Statistics): Row[] => {
     ['evictions', count(cache.evictions)],
     ['invalidations', count(cache.invalidations)],
     ...byName('callouts', s.callouts, Number.POSITIVE_INFINITY),
+    ...byName('callouts of direct code', s.directCallouts, Number.POSITIVE_INFINITY),
     ['emulated in the cache', count(s.inCache)],
     ...byName('traps', s.traps, Number.POSITIVE_INFINITY),
     ['interrupts', count(s.interrupts)],
@@ -74,7 +75,8 @@ const longRows = (s: Statistics): Row[] => {
       ? ([
           ['page faults, true', count(monitor.truePageFaults)],
           ['page faults, hidden', count(monitor.hiddenPageFaults)],
-          ['emulated traps', count(monitor.emulatedTraps)],
+          ...byName('emulated traps', s.emulatedTraps, Number.POSITIVE_INFINITY),
+          ['interventions', count(s.interventions)],
         ] satisfies Row[])
       : []),
     ...(s.guestMode

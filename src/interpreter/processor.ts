@@ -46,6 +46,7 @@ import { checksAlignment } from './cpu-access.ts';
 import type { Engine, EngineHost } from './engine.ts';
 import { Exit } from './exits.ts';
 import type { Observer } from './observer.ts';
+import { RewrittenCounter } from './rewritten-counts.ts';
 import { Stepper } from './stepper.ts';
 
 export interface ProcessorOptions {
@@ -66,6 +67,7 @@ const repeating = new Set([calloutNumber('ins'), calloutNumber('outs')]);
  * or whose first instructions fault, may never execute an instruction again.
  */
 const MOST_EVENTS_IN_ROW = 1000;
+
 export class Processor {
   readonly memory: PhysicalMemory;
   /** The state the processor executes with. */
@@ -97,16 +99,26 @@ export class Processor {
   /** The block whose direct exit was followed, to be linked to the block entered next unless an event comes first. */
   #linkSource: Block | undefined;
   #linkSlot: 0 | 1 = 0;
-  /** Callouts executed on a guest's virtual state, by number. */
+  /** Callouts executed on a guest's virtual state, by number: from rewritten code, and from code that runs directly. */
   readonly virtualCallouts = new Float64Array(numberedCallouts.length);
-  /** Exceptions by vector, before any delivery. */
+  readonly directCallouts = new Float64Array(numberedCallouts.length);
+  /** Exceptions by vector, before any delivery, and of these the ones found while an instruction was emulated. */
   readonly faultCounts = new Float64Array(256);
+  readonly emulatedFaultCounts = new Float64Array(256);
   /** Who looks on. */
   observer: Observer | undefined;
   blocksEntered = 0;
   #blocksCounted = 0;
   inCacheCount = 0;
   interruptsTaken = 0;
+  /** Set while one instruction is executed as the control treats it, which counts it. */
+  #emulating = false;
+  readonly rewritten = new RewrittenCounter(() => {
+    const { hits, misses, translatedInstructions } = this.cache.counters;
+    // What the engine has counted is not collected yet.
+    const uncollected = this.#words[State.LOOKUP_HITS >> 2]! >>> 0;
+    return { instructions: this.retired, hits: hits + uncollected, misses, translatedInstructions };
+  });
   /** Vector of the next external interrupt, from the interrupt controller. */
   acknowledgeInterrupt: () => number = () => 0;
 
@@ -264,7 +276,12 @@ export class Processor {
     return this.#words[State.INTERRUPT >> 2] !== 0;
   }
   set mode(mode: number) {
-    this.#words[State.MODE >> 2] = mode;
+    const words = this.#words;
+    if ((words[State.MODE >> 2]! ^ mode) & Mode.REWRITE) {
+      if (mode & Mode.REWRITE) this.rewritten.entered();
+      else this.rewritten.left();
+    }
+    words[State.MODE >> 2] = mode;
   }
   get mode(): number {
     return this.#words[State.MODE >> 2]!;
@@ -422,20 +439,30 @@ export class Processor {
 
   /**
    * Executes the one instruction at State.EIP as the control now treats it, in the middle of handling a
-   * fault of that very instruction. @returns false, with nothing done, when it was treated as it is
+   * fault of that very instruction. It counts as no block, lookup, callout or instruction in the cache.
+   * @returns the instruction's name; undefined, with nothing done, when it was treated as it is
    */
-  executeOnce(): boolean {
+  executeOnce(): string | undefined {
     const block = this.#find(1, true);
-    if (typeof block === 'number') return false;
+    if (typeof block === 'number') return undefined;
     const { bytes, view } = this.memory;
     const record = this.#skipGuard(block.record);
     const handler = view.getUint16(record + RecordOffset.HANDLER, true);
     const isCallout = handler === calloutHandler || handler === lastCalloutHandler;
     const virtual = isCallout && (bytes[record + RecordOffset.DETAIL]! & CalloutDetail.VIRTUAL) !== 0;
-    if (!virtual && handlerOf(handler)?.form.system !== SystemBase.VIRTUAL) return false;
+    const inCache = handlerOf(handler)?.form.system === SystemBase.VIRTUAL;
+    if (!virtual && !inCache) return undefined;
+    const name = virtual
+      ? numberedCallouts[view.getUint16(record + RecordOffset.CALLOUT, true)]!.name
+      : handlerOf(handler)!.spec.name;
     this.#setEipPage();
+    const words = this.#words;
+    this.#emulating = true;
     this.#execute(record, 1);
-    return true;
+    this.#emulating = false;
+    words[State.BLOCKS >> 2]! -= HISTORY_STEP;
+    if (inCache) words[State.IN_CACHE >> 2]!--;
+    return name;
   }
 
   /** @param leave 1 to leave behind the first callout */
@@ -467,7 +494,10 @@ export class Processor {
         if (exit === Exit.REPEAT) words[State.RESUME >> 2] = words[State.BUDGET >> 2]!;
         if (exit !== Exit.FAULT) return;
         if (words[State.FAULT_VECTOR >> 2] === EXECUTE_SINGLY) this.#singly = true;
-        else this.fault(words[State.FAULT_VECTOR >> 2]!, words[State.FAULT_ERROR >> 2]!);
+        else {
+          if (this.#emulating) this.emulatedFaultCounts[words[State.FAULT_VECTOR >> 2]!]!++;
+          this.fault(words[State.FAULT_VECTOR >> 2]!, words[State.FAULT_ERROR >> 2]!);
+        }
     }
   }
 
@@ -531,11 +561,14 @@ export class Processor {
     if (physical < 0) return Vector.PF;
     const nextPage = ((linear | (PAGE_SIZE - 1)) + 1) >>> 0;
     const secondPage = () => mmu.translateFetch(nextPage, user);
-    counters.lookups++;
+    if (!anew) counters.lookups++;
     let block = limit === Number.POSITIVE_INFINITY ? cache.find(physical, mode) : undefined;
     if (block !== undefined && block.secondPage >= 0) {
       const second = secondPage();
-      if (second < 0) return Vector.PF;
+      if (second < 0) {
+        if (!anew) this.#missed(undefined);
+        return Vector.PF;
+      }
       if (second !== block.secondPage) {
         cache.invalidate(block);
         block = undefined;
@@ -562,10 +595,18 @@ export class Processor {
     // Short grants and code at a segment's end are translated for this one time.
     const keep = !anew && maximum >= this.#maximum && limit === Number.POSITIVE_INFINITY;
     const made = this.#translator.translate(place, keep);
+    if (!anew) this.#missed(typeof made === 'string' ? undefined : made);
     if (made === 'second-page') return Vector.PF;
     if (made === 'limit') return this.#generalProtection();
     if (keep) cache.publish(made);
     return made;
+  }
+  /** Counts a lookup without success. @param made the block that it led to, undefined for a fetch fault */
+  #missed(made: Block | undefined): void {
+    const { counters } = this.cache;
+    counters.misses++;
+    if (made === undefined) counters.fetchFaults++;
+    else if (!made.kept) counters.passing++;
   }
   #generalProtection(): number {
     this.#words[State.FAULT_ERROR >> 2] = 0;
@@ -604,7 +645,10 @@ export class Processor {
     const callout = numberedCallouts[number]!;
     const { virtual } = operands;
     const control = this.#control;
-    if (virtual) this.virtualCallouts[number]!++;
+    if (virtual && !this.#emulating) {
+      const direct = (words[State.MODE >> 2]! & Mode.DIRECT) !== 0;
+      (direct ? this.directCallouts : this.virtualCallouts)[number]!++;
+    }
     const cpu = control.cpu(virtual);
     const eip = words[State.EIP_PAGE >> 2]! + view.getUint16(record + RecordOffset.PAGE_OFFSET, true);
     cpu.instructionEip = eip >>> 0;
@@ -619,12 +663,14 @@ export class Processor {
       }
       if (!(thrown instanceof Fault)) throw thrown;
       if (thrown instanceof LateFault) {
+        if (virtual) this.emulatedFaultCounts[thrown.vector]!++;
         this.fault(thrown.vector, thrown.error);
         return Exit.LEAVE_AT;
       }
       words[State.EIP >> 2] = eip;
       words[State.FAULT_VECTOR >> 2] = thrown.vector;
       words[State.FAULT_ERROR >> 2] = thrown.error;
+      if (virtual && !this.#emulating) this.emulatedFaultCounts[thrown.vector]!++;
       return Exit.FAULT;
     }
     const { state } = cpu;

@@ -164,8 +164,9 @@ export class Machine {
   readonly pc: Pc;
   readonly clock: MachineClock;
   readonly memory: PhysicalMemory;
-  /** Name of the technique. */
+  /** Name of the technique, and whether it rewrites code. */
   readonly technique: string;
+  readonly rewrites: boolean;
   readonly options: MachineOptions;
   readonly #control: Control;
   readonly #warned = new Set<string>();
@@ -181,6 +182,7 @@ export class Machine {
     const chosen = options.technique ?? 'bt';
     const technique = typeof chosen === 'string' ? namedTechnique(chosen) : chosen;
     this.technique = technique.name;
+    this.rewrites = technique.rewrites;
     const ramBytes = options.memory ?? 256 << 20;
     const shadows = technique.kernelRing !== null && technique.mmu !== 'nested';
     const monitorBytes = shadows ? MONITOR_MEMORY : 0;
@@ -387,11 +389,7 @@ export class Machine {
   }
 
   get monitorCounters(): MonitorCounters | null {
-    if (this.#control instanceof Monitor) return this.#control.counters;
-    const hardware = this.hardwareCounters;
-    if (!hardware) return null;
-    const { hiddenPageFaults, truePageFaults } = hardware;
-    return { hiddenPageFaults, truePageFaults, emulatedTraps: 0 };
+    return this.#control instanceof Monitor ? this.#control.counters : null;
   }
   get hardwareCounters(): HardwareCounters | null {
     return this.#control instanceof HardwareControl ? this.#control.counters : null;

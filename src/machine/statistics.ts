@@ -1,14 +1,18 @@
-/** What a run is measured by. Definitions of the terms are in cache/README.md. */
+/** What a run is measured by. Each figure is defined in definitions.md. */
 import type { CacheCounters } from '../cache/counters.ts';
 import { numberedCallouts } from '../instructions/operands.ts';
+import type { RewrittenCounts } from '../interpreter/rewritten-counts.ts';
 import type { Leak, LeakReport } from '../monitor/leaks.ts';
-import type { MonitorCounters } from '../monitor/monitor.ts';
 import { vectorNames } from '../x86/exceptions.ts';
 import type { Machine } from './machine.ts';
 
 export type { Leak, LeakReport };
 
+/** Counts by the name of an instruction, an exception or a reason, the largest first; zeros are left out. */
+export type Counts = Readonly<Record<string, number>>;
+
 export interface Statistics {
+  /** With its variants. */
   readonly technique: string;
   readonly engine: string;
   /** Guest instructions retired; one execution of a REP instruction is one. */
@@ -16,24 +20,41 @@ export interface Statistics {
   /** Blocks entered: by a link, a lookup, or after the engine had left. */
   readonly blocks: number;
   readonly cache: Readonly<CacheCounters> & {
+    /** Kept blocks at this moment. */
+    readonly live: number;
     /** hits / lookups. */
     readonly hitRate: number;
-    /** Block entries that needed no lookup, of all block entries. */
+    /** Block entries by a link: blocks - lookups that led to a block. */
+    readonly chained: number;
+    /** chained / blocks. */
     readonly chainRate: number;
     /** Records per guest instruction and record bytes per guest byte, translated once. */
     readonly recordsPerInstruction: number;
     readonly bytesPerByte: number;
   };
-  /** Executions by the monitor, by instruction; empty without a monitor. */
-  readonly callouts: Readonly<Record<string, number>>;
-  /** Sensitive instructions executed in the cache. */
+  /** Of rewritten code alone; null where nothing is rewritten. */
+  readonly rewritten: Readonly<RewrittenCounts> | null;
+  /** Rewritten instructions executed by the monitor. */
+  readonly callouts: Counts;
+  /** Instructions in directly running code that went to the monitor. */
+  readonly directCallouts: Counts;
+  /** Rewritten instructions executed in the cache. */
   readonly inCache: number;
-  /** Exceptions of the processor by vector. */
-  readonly traps: Readonly<Record<string, number>>;
+  /** Exceptions that the processor raised, by vector. */
+  readonly traps: Counts;
+  /** Of the traps, those whose instruction the monitor executed, by instruction. */
+  readonly emulatedTraps: Counts;
+  /** Of the traps, those that were handed to the guest, by vector. */
+  readonly reflectedTraps: Counts;
+  /** External interrupts taken. */
   readonly interrupts: number;
-  readonly monitor: Readonly<MonitorCounters> | null;
+  /** Page faults that the guest never saw, and those that it did; null without a monitor. */
+  readonly monitor: {
+    readonly hiddenPageFaults: number;
+    readonly truePageFaults: number;
+  } | null;
   /** VM exits by the manual's name of the reason; empty where there is no guest mode. */
-  readonly exits: Readonly<Record<string, number>>;
+  readonly exits: Counts;
   /** What else guest mode brings with it; null where there is none. */
   readonly guestMode: {
     /** Instructions of code that guest mode cannot run, emulated by the monitor. */
@@ -44,6 +65,8 @@ export interface Statistics {
   } | null;
   /** Executions that were silently wrong; null under techniques where there are none. */
   readonly leaks: LeakReport | null;
+  /** Times that the monitor had to act. */
+  readonly interventions: number;
   /** Share of instructions that ran without the monitor, 0 to 1. */
   readonly direct: number;
   readonly tlb: {
@@ -57,49 +80,80 @@ export interface Statistics {
   readonly hostMilliseconds: number;
 }
 
-const named = (counts: Float64Array, name: (i: number) => string): Record<string, number> => {
-  const out: Record<string, number> = {};
-  const order = [...counts.keys()].filter((i) => counts[i]! > 0).sort((a, b) => counts[b]! - counts[a]!);
-  for (const i of order) out[name(i)] = counts[i]!;
-  return out;
-};
-const sum = (counts: Readonly<Record<string, number>>): number =>
-  Object.values(counts).reduce((a, b) => a + b, 0);
+const sorted = (counts: Counts): Counts =>
+  Object.fromEntries(
+    Object.entries(counts)
+      .filter(([, n]) => n > 0)
+      .sort(([, a], [, b]) => b - a),
+  );
+const byNumber = (count: (i: number) => number, length: number, name: (i: number) => string): Counts =>
+  sorted(Object.fromEntries(Array.from({ length }, (_, i) => [name(i), count(i)])));
+const callouts = (counts: Float64Array): Counts =>
+  byNumber(
+    (i) => counts[i]!,
+    counts.length,
+    (i) => numberedCallouts[i]!.name,
+  );
+const vectors = (count: (vector: number) => number): Counts =>
+  byNumber(count, 256, (vector) => vectorNames[vector] ?? `vector ${vector}`);
+
+/** The sum of counts by name. */
+export const total = (counts: Counts): number => Object.values(counts).reduce((a, b) => a + b, 0);
 const ratio = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole);
 
 export const collectStatistics = (machine: Machine, hostMilliseconds: number): Statistics => {
   const { processor } = machine;
   processor.collectCounters();
   const { counters } = processor.cache;
+  const { faultCounts, emulatedFaultCounts, blocksEntered, interruptsTaken } = processor;
   const hardware = machine.hardwareCounters;
   const monitor = machine.monitorCounters;
-  const callouts =
-    monitor && !hardware ? named(processor.virtualCallouts, (i) => numberedCallouts[i]!.name) : {};
-  const traps = named(processor.faultCounts, (v) => vectorNames[v] ?? `vector ${v}`);
+  const faultsOfPages = hardware ?? monitor;
   const entriesRead = hardware?.entriesRead ?? processor.mmu.tableEntriesRead;
   const instructions = processor.retired;
+  const trapped = (vector: number) => faultCounts[vector]! - (monitor ? emulatedFaultCounts[vector]! : 0);
+  const traps = vectors(trapped);
+  const monitored = monitor
+    ? {
+        callouts: callouts(processor.virtualCallouts),
+        directCallouts: callouts(processor.directCallouts),
+        emulatedTraps: sorted(monitor.emulatedTraps),
+        reflectedTraps: vectors((vector) => trapped(vector) - monitor.emulatedVectors[vector]!),
+      }
+    : { callouts: {}, directCallouts: {}, emulatedTraps: {}, reflectedTraps: {} };
   const interventions = hardware
-    ? sum(hardware.exits) + hardware.emulatedInstructions
+    ? total(hardware.exits) + hardware.emulatedInstructions
     : monitor
-      ? sum(callouts) + sum(traps) + monitor.hiddenPageFaults
+      ? total(monitored.callouts) +
+        total(monitored.directCallouts) +
+        total(traps) +
+        interruptsTaken +
+        monitor.hiddenPageFaults
       : 0;
+  const chained = blocksEntered - (counters.lookups - counters.fetchFaults);
   return {
     technique: machine.technique,
     engine: processor.engine.name,
     instructions,
-    blocks: processor.blocksEntered,
+    blocks: blocksEntered,
     cache: {
       ...counters,
+      live: processor.cache.blockCount,
       hitRate: ratio(counters.hits, counters.lookups),
-      chainRate: ratio(processor.blocksEntered - counters.lookups, processor.blocksEntered),
+      chained,
+      chainRate: ratio(chained, blocksEntered),
       recordsPerInstruction: ratio(counters.records, counters.translatedInstructions),
       bytesPerByte: ratio(counters.records * 32, counters.translatedBytes),
     },
-    callouts,
+    rewritten: machine.rewrites ? processor.rewritten.total : null,
+    ...monitored,
     inCache: processor.inCacheCount,
     traps,
-    interrupts: processor.interruptsTaken,
-    monitor,
+    interrupts: interruptsTaken,
+    monitor: faultsOfPages && {
+      hiddenPageFaults: faultsOfPages.hiddenPageFaults,
+      truePageFaults: faultsOfPages.truePageFaults,
+    },
     exits: hardware?.exits ?? {},
     guestMode: hardware && {
       emulatedInstructions: hardware.emulatedInstructions,
@@ -107,6 +161,7 @@ export const collectStatistics = (machine: Machine, hostMilliseconds: number): S
       deviceAccesses: hardware.deviceAccesses,
     },
     leaks: machine.leaks,
+    interventions,
     direct: 1 - ratio(interventions, instructions),
     tlb: { misses: processor.mmu.misses, flushes: processor.mmu.tlb.flushes, entriesRead },
     guestMilliseconds: machine.clock.now() / 1e6,

@@ -46,12 +46,18 @@ export interface MonitorCounters {
   /** Page faults the guest never saw, and those it did. */
   hiddenPageFaults: number;
   truePageFaults: number;
-  /** Instructions that trapped and were emulated. */
-  emulatedTraps: number;
+  /** Instructions that trapped and were emulated, by name, and their traps by vector. */
+  readonly emulatedTraps: Record<string, number>;
+  readonly emulatedVectors: Float64Array;
 }
 
 export class Monitor implements Control {
-  readonly counters: MonitorCounters = { hiddenPageFaults: 0, truePageFaults: 0, emulatedTraps: 0 };
+  readonly counters: MonitorCounters = {
+    hiddenPageFaults: 0,
+    truePageFaults: 0,
+    emulatedTraps: {},
+    emulatedVectors: new Float64Array(256),
+  };
   /** The virtual CPU. */
   readonly guestState: CpuState;
   readonly #processor: Processor;
@@ -264,20 +270,23 @@ export class Monitor implements Control {
   }
 
   onFault(vector: number, error: number): void {
-    if ((vector === Vector.GP || vector === Vector.NP) && this.#emulate()) return;
+    if ((vector === Vector.GP || vector === Vector.NP) && this.#emulate(vector)) return;
     this.#guest.instructionEip = this.guestState.eip;
     deliverException(this.#guest, vector, error);
   }
   /** Executes an instruction that trapped because the guest is deprivileged, on the virtual CPU. */
-  #emulate(): boolean {
+  #emulate(vector: number): boolean {
     if (this.#technique.rewrites || this.#emulating) return false;
     // A #GP that is about a pending virtual interrupt is the guest's, whatever the instruction.
     if (isVirtualInterruptPending(this.#guest)) return false;
     this.#emulating = true;
-    const emulated = this.#processor.executeOnce();
+    const name = this.#processor.executeOnce();
     this.#emulating = false;
-    if (emulated) this.counters.emulatedTraps++;
-    return emulated;
+    if (name === undefined) return false;
+    const { emulatedTraps, emulatedVectors } = this.counters;
+    emulatedTraps[name] = (emulatedTraps[name] ?? 0) + 1;
+    emulatedVectors[vector]!++;
+    return true;
   }
   interruptsEnabled(): boolean {
     return (this.guestState.sys(System.FLAGS) & Flag.IF) !== 0;

@@ -1,0 +1,63 @@
+/** Nothing is counted twice or forgotten: what goes in comes out. */
+import { describe, expect, test } from 'vitest';
+import { findGuest } from '../../guests/index.ts';
+import { total } from '../../src/machine/statistics.ts';
+import { engine, runGuest } from './support.ts';
+
+/** A slow engine takes guests and parts of guests that are short. */
+const slow = engine === 'reference';
+const UNTIL: Readonly<Record<string, string>> = {
+  hello: 'Paging is on: 4096 pages of 4096 bytes.',
+};
+const guests = ['hello', 'smc', 'sensitive/pushf', ...(slow ? [] : ['paging', 'preempt', 'debug'])];
+const cases = guests.flatMap((name) =>
+  (['native', 'trap', 'bt', 'hw', 'hw+nested'] as const).map((technique) => ({ name, technique })),
+);
+
+describe.each(cases)('$name under $technique', ({ name, technique }) => {
+  test('counts are conserved', { timeout: 120_000 }, async () => {
+    const until = slow ? UNTIL[name] : undefined;
+    const { machine } = await runGuest(findGuest(name), technique, {
+      until,
+      machine: { cacheSize: 64 << 10 },
+    });
+    const s = machine.statistics();
+    const { cache } = s;
+    expect(cache.lookups).toBe(cache.hits + cache.misses);
+    expect(cache.misses).toBe(cache.translations + cache.passing + cache.fetchFaults);
+    expect(cache.translations).toBe(cache.live + cache.evictions + cache.invalidations + cache.flushed);
+    expect(cache.jumpCacheHits).toBeLessThanOrEqual(cache.hits);
+    expect(cache.retranslations).toBeLessThan(cache.translations);
+    expect(cache.chained).toBeGreaterThan(0);
+    expect(s.blocks).toBe(cache.chained + cache.hits + cache.translations + cache.passing);
+    if (technique !== 'bt') expect(s.rewritten).toBeNull();
+    if (technique === 'native') expect(s.interventions).toBe(0);
+    else if (technique.startsWith('hw'))
+      expect(s.interventions).toBe(total(s.exits) + s.guestMode!.emulatedInstructions);
+    else {
+      expect(total(s.traps)).toBe(total(s.emulatedTraps) + total(s.reflectedTraps));
+      expect(Object.values(s.reflectedTraps).every((n) => n > 0)).toBe(true);
+      const events = [s.callouts, s.directCallouts, s.emulatedTraps, s.reflectedTraps].map(total);
+      const others = s.interrupts + s.monitor!.hiddenPageFaults;
+      expect(s.interventions).toBe(events.reduce((a, b) => a + b, others));
+    }
+    if (technique === 'bt') {
+      expect(s.emulatedTraps).toEqual({});
+      expect(s.rewritten!.instructions).toBeLessThanOrEqual(s.instructions);
+      expect(s.rewritten!.hits + s.rewritten!.misses).toBeLessThanOrEqual(cache.lookups);
+    }
+    if (technique === 'trap') expect(s.inCache).toBe(0);
+  });
+
+  test('where nothing is linked every block is looked up', { timeout: 120_000 }, async () => {
+    const { machine } = await runGuest(findGuest(name), technique, {
+      until: name === 'hello' ? UNTIL.hello : undefined,
+      instructions: slow ? 100_000 : 1e6,
+      machine: { chaining: false },
+    });
+    const { blocks, cache } = machine.statistics();
+    expect(cache.links).toBe(0);
+    expect(cache.chained).toBe(0);
+    expect(blocks).toBe(cache.lookups - cache.fetchFaults);
+  });
+});
