@@ -15,6 +15,8 @@ export interface ElfSegment {
   readonly physical: number;
   /** At least `fileSize`; the rest is to be zeroed. */
   readonly memorySize: number;
+  /** Whether it may be executed (PF_X). */
+  readonly executable: boolean;
   /**
    * How many of its first bytes hold nothing but the ELF and program headers and zeros up to the contents.
    * Linkers put them on the page before the text, which for a kernel linked to 1 MiB is ROM.
@@ -46,6 +48,8 @@ export const SECTION_HEADER_SIZE = 40;
 
 const FileType = { RELOCATABLE: 1, EXECUTABLE: 2, DYNAMIC: 3, CORE: 4 } as const;
 const SegmentType = { LOAD: 1, DYNAMIC: 2, INTERPRETER: 3 } as const;
+/** Flag of a segment that may be executed. */
+const PF_X = 1;
 const MACHINE_386 = 3;
 const MACHINE_X86_64 = 62;
 
@@ -118,7 +122,8 @@ export const parseElf32 = (file: Uint8Array, name: string): ElfImage => {
     }
     const [offset, virtual, physical, fileSize, memorySize] = [4, 8, 12, 16, 20].map(word);
     const headerBytes = offset === 0 ? leadingHeaders(file, headersEnd, fileSize) : 0;
-    const segment = { index, offset, virtual, physical, fileSize, memorySize, headerBytes };
+    const executable = (word(24) & PF_X) !== 0;
+    const segment = { index, offset, virtual, physical, fileSize, memorySize, executable, headerBytes };
     if (segmentType !== SegmentType.LOAD || segment.memorySize === 0) continue;
     if (segment.fileSize > segment.memorySize) {
       refuse(

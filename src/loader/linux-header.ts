@@ -27,6 +27,8 @@ export const SetupHeader = {
   RELOCATABLE: 0x234,
   EXTENDED_LOAD_FLAGS: 0x236,
   COMMAND_LINE_SIZE: 0x238,
+  PAYLOAD_OFFSET: 0x248,
+  PAYLOAD_SIZE: 0x24c,
   PREFERRED_ADDRESS: 0x258,
   MEMORY_SIZE: 0x260,
   /** Where the boot parameters go on with other things. */
@@ -40,6 +42,7 @@ const Protocol = {
   WIDE_SYSTEM_SIZE: 0x204,
   RELOCATABLE: 0x205,
   COMMAND_LINE_SIZE: 0x206,
+  PAYLOAD: 0x208,
   PREFERRED_ADDRESS: 0x20a,
   EXTENDED_LOAD_FLAGS: 0x20c,
   ACPI_RSDP: 0x20e,
@@ -67,6 +70,8 @@ export interface LinuxHeader {
   readonly setup: Uint8Array;
   /** The protected-mode part of the file. */
   readonly code: Uint8Array;
+  /** Where in `code` the compressed kernel is; undefined when the header does not say. */
+  readonly payload: { readonly offset: number; readonly size: number } | undefined;
   /** Whether the header names no entry point of the protected-mode part: only the setup code can start it. */
   readonly realMode: boolean;
   /** Physical address to load it at, at the least. */
@@ -136,6 +141,13 @@ export const parseLinuxHeader = (file: Uint8Array, name: string): LinuxHeader =>
     bytes: file.subarray(SetupHeader.START, headerEnd),
     setup: file.subarray(0, setupSize),
     code: file.subarray(setupSize, codeEnd),
+    payload:
+      version >= Protocol.PAYLOAD
+        ? {
+            offset: word(Protocol.PAYLOAD, SetupHeader.PAYLOAD_OFFSET, 0),
+            size: word(Protocol.PAYLOAD, SetupHeader.PAYLOAD_SIZE, 0),
+          }
+        : undefined,
     realMode: view.getUint32(SetupHeader.CODE32_START, true) === 0,
     loadAddress: relocatable ? Math.max(preferred, LOAD_HIGH_ADDRESS) : LOAD_HIGH_ADDRESS,
     alignment: relocatable ? Math.max(view.getUint32(SetupHeader.ALIGNMENT, true), 1) : undefined,
