@@ -54,7 +54,7 @@ export interface CreateOptions extends MachineOptions {
 export const createMachine = async (options: CreateOptions = {}): Promise<Machine> => {
   const { capstone, core, ...machineOptions } = options;
   const decoder = createDecoder(capstone ? { wasmBinary: capstone } : {});
-  if (options.engine !== 'reference') coreModule(core);
+  if (options.engine !== 'reference' && !options.profile) coreModule(core);
   try {
     return new Machine(await decoder, machineOptions);
   } catch (error) {

@@ -1,4 +1,4 @@
-/** The options that every command which runs a guest has, and what they come to. */
+/** The options of the machine that a guest runs on, and of where its output goes; and what they come to. */
 import { type Command, Option } from 'commander';
 import {
   type CpuModelName,
@@ -22,7 +22,8 @@ import {
   parseTechnique,
 } from './values.ts';
 
-export interface MachineFlags {
+/** Of the machine alone: every command that runs a guest has them. */
+export interface HardwareFlags {
   readonly memory?: number;
   readonly technique?: TechniqueName;
   readonly cpu?: CpuModelName;
@@ -32,17 +33,20 @@ export interface MachineFlags {
   readonly eviction?: EvictionName;
   readonly chaining: boolean;
   readonly blockLength?: number;
+  readonly device?: DebugExitPorts;
+}
+
+export interface MachineFlags extends HardwareFlags {
   readonly serial?: readonly CharacterDevice[];
   readonly debugcon?: CharacterDevice;
-  readonly device?: DebugExitPorts;
   readonly reboot: boolean;
   readonly stats?: 'text' | 'json';
   readonly statsFile?: string;
   readonly logLevel: LogLevel;
 }
 
-/** Adds the options to a command. */
-export const addMachineOptions = (command: Command): Command =>
+/** Adds the options of the machine to a command. */
+export const addHardwareOptions = (command: Command): Command =>
   command
     .addOption(new Option('-m, --memory <size>', 'guest memory, 2M to 1980M (256M)').argParser(parseSize))
     .addOption(
@@ -76,6 +80,19 @@ export const addMachineOptions = (command: Command): Command =>
     )
     .addOption(
       new Option(
+        '--device <device>',
+        'isa-debug-exit,iobase=0xf4,iosize=4 moves the debug exit port',
+      ).argParser(parseDevice),
+    )
+    .option('--nographic', 'accepted, as there is no screen')
+    .addOption(new Option('--display <type>', 'accepted: none').choices(['none']))
+    .addOption(new Option('--monitor <device>', 'accepted: none').choices(['none']));
+
+/** Adds the options of `run`: of the machine, of its consoles, and of what is reported. */
+export const addMachineOptions = (command: Command): Command =>
+  addHardwareOptions(command)
+    .addOption(
+      new Option(
         '--serial <device>',
         'COM1, then COM2: stdio, mon:stdio, null or file:NAME (stdio, null)',
       ).argParser(parseSerialPorts),
@@ -85,12 +102,6 @@ export const addMachineOptions = (command: Command): Command =>
         parseCharacterDevice,
       ),
     )
-    .addOption(
-      new Option(
-        '--device <device>',
-        'isa-debug-exit,iobase=0xf4,iosize=4 moves the debug exit port',
-      ).argParser(parseDevice),
-    )
     .option('--no-reboot', 'end the run when the guest resets the machine')
     .addOption(
       new Option('--stats <format>', 'statistics of the run, on standard error').choices(['text', 'json']),
@@ -98,20 +109,13 @@ export const addMachineOptions = (command: Command): Command =>
     .option('--stats-file <file>', 'write the statistics to a file instead (json unless --stats says text)')
     .addOption(
       new Option('--log-level <level>', 'messages for developers').choices(logLevels).default('silent'),
-    )
-    .option('--nographic', 'accepted, as there is no screen')
-    .addOption(new Option('--display <type>', 'accepted: none').choices(['none']))
-    .addOption(new Option('--monitor <device>', 'accepted: none').choices(['none']));
+    );
 
-/** Everything in a plan but the guest itself. */
-export const planMachine = (
-  flags: MachineFlags,
-  core: Uint8Array<ArrayBuffer>,
-): Omit<Plan, 'name' | 'load'> => {
-  const { memory, technique, cpu, engine, clock, cacheSize, device: debugExit, statsFile } = flags;
+/** The machine that the options describe. */
+export const planHardware = (flags: HardwareFlags, core: Uint8Array<ArrayBuffer>): CreateOptions => {
+  const { memory, technique, cpu, engine, clock, cacheSize, device: debugExit } = flags;
   const { eviction, chaining, blockLength } = flags;
-  const statistics = flags.stats ?? (statsFile === undefined ? undefined : 'json');
-  const machine: CreateOptions = {
+  return {
     core,
     ...(memory !== undefined && { memory }),
     ...(technique && { technique }),
@@ -125,8 +129,17 @@ export const planMachine = (
     ...(blockLength !== undefined && { blockLength }),
     ...(debugExit && { debugExit }),
   };
+};
+
+/** Everything in a plan but the guest itself. */
+export const planMachine = (
+  flags: MachineFlags,
+  core: Uint8Array<ArrayBuffer>,
+): Omit<Plan, 'name' | 'load'> => {
+  const { statsFile } = flags;
+  const statistics = flags.stats ?? (statsFile === undefined ? undefined : 'json');
   return {
-    machine,
+    machine: planHardware(flags, core),
     serial: flags.serial ?? [{ kind: 'stdio' }],
     debugConsole: flags.debugcon ?? { kind: 'null' },
     reboot: flags.reboot,

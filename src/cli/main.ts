@@ -2,6 +2,7 @@
 /** The program `ringdown`. */
 import { Command, CommanderError } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
+import { auditCommand } from './audit.ts';
 import { EXIT_CODES_HELP, ExitCode } from './exit-codes.ts';
 import { generatedFiles } from './generated-files.ts';
 import { helloCommand } from './hello.ts';
@@ -36,13 +37,13 @@ const main = async (args: readonly string[]): Promise<number> => {
     exitCode = code;
   };
   const run = runCommand(generatedFiles, finish);
-  const hello = helloCommand(generatedFiles, finish);
+  const others = [helloCommand, auditCommand].map((command) => command(generatedFiles, finish));
   const program = new Command('ringdown')
     .description(manifest.description)
     .version(manifest.version)
     .helpCommand(false)
-    .addCommand(run, { isDefault: true })
-    .addCommand(hello);
+    .addCommand(run, { isDefault: true });
+  for (const command of others) program.addCommand(command);
   run.addHelpText('after', EXIT_CODES_HELP);
   // `run` is what one gets without naming a command, so its help belongs to the program's.
   program.addHelpText('after', () => {
@@ -50,13 +51,16 @@ const main = async (args: readonly string[]): Promise<number> => {
     run.outputHelp();
     return '';
   });
-  for (const command of [program, run, hello])
+  for (const command of [program, run, ...others])
     command
       .exitOverride()
       .configureOutput({ writeErr: () => {} })
       .allowExcessArguments(false);
   const valued = new Set(
-    run.options.filter((option) => option.required).flatMap(({ long, short }) => [long, short]),
+    [run, ...others]
+      .flatMap(({ options }) => options)
+      .filter((option) => option.required)
+      .flatMap(({ long, short }) => [long, short]),
   );
   try {
     await program.parseAsync(

@@ -79,3 +79,9 @@ export const parseTechnique = (text: string): TechniqueName => {
   }
   return text as TechniqueName;
 };
+
+/** A whole number above zero. */
+export const parseWhole = (text: string): number => {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('Give a whole number, at least 1.');
+  return Number(text);
+};

@@ -3,6 +3,7 @@
  * is known of it and how often it was executed.
  */
 import type { BlockProfile } from '../cache/profile.ts';
+import { createDecoder } from '../decoder/decoder.ts';
 import { formatInstruction } from '../decoder/format.ts';
 import type { Decoder, Instruction } from '../decoder/instruction.ts';
 import type { KernelImage, Outcome } from '../index.ts';
@@ -11,6 +12,7 @@ import { Mode } from '../translator/mode.ts';
 import type { SensitiveInstruction } from '../x86/sensitive-instructions.ts';
 import { type CodeRange, codeRanges } from './code-ranges.ts';
 import type { ProfiledRun } from './profiled-run.ts';
+import { scanCode } from './static-scan.ts';
 import type { SymbolTable } from './symbols.ts';
 
 /** One sensitive instruction at one place. */
@@ -25,8 +27,9 @@ export interface AuditedSite {
   readonly linear: number;
   readonly physical: number;
   readonly symbol: string | null;
-  /** Whether a sweep over the file found it, and whether the run translated it. */
-  readonly inFile: boolean;
+  /** How it was found in the file: see static-scan.ts. */
+  readonly inFile: 'followed' | 'swept' | null;
+  /** Whether the run translated it. */
   readonly translated: boolean;
   readonly executions: number;
   /** The same by the guest's CPL when the code was translated, from 0 to 3. */
@@ -72,7 +75,7 @@ interface Site {
   readonly bytes: string;
   readonly linear: number;
   readonly physical: number;
-  inFile: boolean;
+  inFile: AuditedSite['inFile'];
   translated: boolean;
   readonly byCpl: ByCpl;
 }
@@ -105,7 +108,7 @@ class Sites {
       bytes,
       linear,
       physical,
-      inFile: false,
+      inFile: null,
       translated: false,
       byCpl: [0, 0, 0, 0],
     };
@@ -117,25 +120,14 @@ class Sites {
   }
 }
 
-const LONGEST = 15;
-
-/**
- * Reads a range from its first byte to its last, an instruction behind the other. Where code and data are mixed it
- * finds instructions that are none, and may miss some behind data.
- */
-const sweep = (decoder: Decoder, range: CodeRange, sites: Sites): void => {
-  const { bytes, bits, linear, physical } = range;
-  for (let at = 0; at < bytes.length; ) {
-    const decoded = decoder.decode(bytes, at, Math.min(LONGEST, bytes.length - at), linear + at, bits);
-    if (decoded.kind !== 'instruction') {
-      at++;
-      continue;
-    }
-    const { instruction } = decoded;
+const readFile = (decoder: Decoder, range: CodeRange, starts: readonly number[], sites: Sites): void => {
+  const { bytes, linear, physical } = range;
+  for (const { instruction, offset, followed } of scanCode(decoder, range, starts)) {
     const facts = sensitivityOf(instruction);
-    const code = bytes.subarray(at, at + instruction.length);
-    if (facts) sites.at(instruction, facts, code, linear + at, physical + at).inFile = true;
-    at += instruction.length;
+    if (!facts) continue;
+    const code = bytes.subarray(offset, offset + instruction.length);
+    const site = sites.at(instruction, facts, code, linear + offset, physical + offset);
+    site.inFile = followed ? 'followed' : 'swept';
   }
 };
 
@@ -164,7 +156,7 @@ const summarised = (
 ): AuditedInstruction => ({
   ...facts,
   name,
-  sitesInFile: sites.filter(({ inFile }) => inFile).length,
+  sitesInFile: sites.filter(({ inFile }) => inFile !== null).length,
   sitesTranslated: sites.filter(({ translated }) => translated).length,
   executions: sum(sites.map(({ executions }) => executions)),
   byCpl: added(sites.map(({ byCpl }) => byCpl)),
@@ -172,17 +164,18 @@ const summarised = (
 
 export interface AuditOptions {
   readonly image: KernelImage;
-  readonly decoder: Decoder;
   readonly symbols: SymbolTable;
   /** A run that is over; without one only the file is read. */
   readonly run?: ProfiledRun;
 }
 
 /** Audits a kernel. @throws LoadError when its file cannot be read */
-export const audit = ({ image, decoder, symbols, run }: AuditOptions): Audit => {
+export const audit = async ({ image, symbols, run }: AuditOptions): Promise<Audit> => {
+  const decoder = await createDecoder();
   const found = new Sites();
-  const { ranges, notes } = codeRanges(image);
-  for (const range of ranges) sweep(decoder, range, found);
+  const { ranges, entries, notes } = codeRanges(image);
+  const starts = [...entries, ...symbols.addresses()];
+  for (const range of ranges) readFile(decoder, range, starts, found);
   if (run) readProfile(decoder, run.machine.processor.profile!.blocks(), found);
 
   const facts = new Map(found.all().map((site) => [site.facts.name, site.facts]));

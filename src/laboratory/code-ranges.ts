@@ -19,6 +19,8 @@ export interface CodeRange {
 
 export interface StaticCode {
   readonly ranges: readonly CodeRange[];
+  /** Linear addresses where execution may begin. */
+  readonly entries: readonly number[];
   /** What was left out, and what the reader must know; one sentence each. */
   readonly notes: readonly string[];
 }
@@ -29,16 +31,22 @@ export const codeRanges = ({ kernel, name }: KernelImage): StaticCode => {
   if (kind.protocol === 'linux') return linuxRanges(parseLinuxHeader(kernel, name));
   const { header } = kind;
   if (header.addresses)
-    return { ranges: [flatRange(kernel, header.offset, header.addresses)], notes: [MIXED] };
+    return {
+      ranges: [flatRange(kernel, header.offset, header.addresses)],
+      entries: [header.addresses.entry],
+      notes: [MIXED],
+    };
   return isElf(kernel)
     ? elfRanges(kernel, name)
-    : { ranges: [], notes: ['the file has no code that could be found'] };
+    : { ranges: [], entries: [], notes: ['the file has no code that could be found'] };
 };
 
 const MIXED = 'the file does not tell code from data: data was read as code as well';
 
 const elfRanges = (file: Uint8Array, name: string): StaticCode => {
-  const { segments, sections: table } = parseElf32(file, name);
+  const { entry, segments, sections: table } = parseElf32(file, name);
+  const entered = segments.find((s) => s.physical <= entry && entry < s.physical + s.memorySize);
+  const entries = entered ? [entry - entered.physical + entered.virtual] : [];
   const sections = table ? readSections(file, table) : [];
   const wanted = SectionFlag.ALLOCATED | SectionFlag.EXECUTABLE;
   const code = sections.filter(
@@ -49,7 +57,7 @@ const elfRanges = (file: Uint8Array, name: string): StaticCode => {
     const ranges = segments
       .filter(({ executable }) => executable)
       .map((segment) => segmentRange(file, segment));
-    return { ranges, notes: ['the file has no sections: executable segments were read whole'] };
+    return { ranges, entries, notes: ['the file has no sections: executable segments were read whole'] };
   }
   const ranges = code.map(({ name: section, address, bytes }): CodeRange => {
     const home = segments.find(
@@ -58,7 +66,7 @@ const elfRanges = (file: Uint8Array, name: string): StaticCode => {
     const physical = home ? address - home.virtual + home.physical : address;
     return { name: section, linear: address, physical, bytes, bits: 32 };
   });
-  return { ranges, notes: [] };
+  return { ranges, entries, notes: [] };
 };
 const segmentRange = (file: Uint8Array, segment: ElfSegment): CodeRange => ({
   name: `segment ${segment.index}`,
@@ -78,6 +86,8 @@ const flatRange = (file: Uint8Array, headerOffset: number, addresses: MultibootA
 
 /** Where a boot loader has the setup code of a Linux kernel (Linux/x86 Boot Protocol, "Memory layout"). */
 const SETUP_ADDRESS = 0x90000;
+/** Offset of its jump over the header. */
+const SETUP_ENTRY = 0x200;
 
 const linuxRanges = ({ setup, code, payload, loadAddress }: LinuxHeader): StaticCode => {
   const part = (name: string, from: number, to: number): CodeRange => ({
@@ -94,8 +104,9 @@ const linuxRanges = ({ setup, code, payload, loadAddress }: LinuxHeader): Static
     bytes: setup,
     bits: 16,
   };
+  const entries = [SETUP_ADDRESS + SETUP_ENTRY, loadAddress];
   if (!payload || payload.size === 0 || payload.offset + payload.size > code.length)
-    return { ranges: [setupRange, part('kernel', 0, code.length)], notes: [MIXED] };
+    return { ranges: [setupRange, part('kernel', 0, code.length)], entries, notes: [MIXED] };
   const packed = Math.round(payload.size / 1024).toLocaleString('en');
   return {
     ranges: [
@@ -103,6 +114,7 @@ const linuxRanges = ({ setup, code, payload, loadAddress }: LinuxHeader): Static
       part('decompressor, head', 0, payload.offset),
       part('decompressor', payload.offset + payload.size, code.length),
     ],
+    entries,
     notes: [
       `the kernel proper, ${packed} KiB of the file, is compressed: what it holds shows when it runs`,
       MIXED,

@@ -35,6 +35,10 @@ export class SymbolTable {
   get size(): number {
     return this.#byName.size;
   }
+  /** Linear addresses that names of code have. */
+  addresses(): number[] {
+    return this.#sorted.filter(({ code }) => code).map(({ address }) => address);
+  }
   /** The name that a linear address belongs to, as `name` or `name+0x1c`; undefined for none. */
   at(linear: number): string | undefined {
     const sorted = this.#sorted;

@@ -72,7 +72,7 @@ const protection = (
   mnemonic: string,
   name: string,
   sensitivity: Sensitivity,
-  kernel: string,
+  kernel: string | null,
   user: string | null = null,
 ) => entry(name, 'none', sensitivity, '3C', { mnemonic, group: 'protection system' }, kernel, user);
 
@@ -80,7 +80,6 @@ const QUERY = 'sees the shadow descriptor and checks it at the real CPL: rings 0
 const LOADED = 'RPL and DPL 1 for 0 in SS; the accessed bit is not set in the guest’s table';
 const LOADED_BY_USER = 'the accessed bit is not set in the guest’s table';
 const TRANSFER = 'CS gets RPL 1; no change of stacks between rings 0 and 1';
-const INTERRUPT = 'traps to the monitor; its frame shows the CS and flags that others have lost';
 const x87 = (name: string) =>
   entry(name, 'none', 'behaviour', '3C', null, 'the selectors it stores have RPL 1');
 
@@ -105,7 +104,7 @@ export const sensitiveInstructions = {
     'POPF',
     'both',
     'silently leaves IF and IOPL as they are',
-    'with IOPL 3: silently leaves IF',
+    'silently leaves IF where IOPL is 3',
   ),
 
   lar: protection('LAR', 'LAR', 'behaviour', QUERY, 'sees the shadow descriptor'),
@@ -126,12 +125,13 @@ export const sensitiveInstructions = {
   jmp_far: protection('JMP', 'JMP far', 'both', 'CS gets RPL 1'),
   jmp_far_mem: protection('JMP', 'JMP far', 'both', 'CS gets RPL 1'),
   retf: protection('RET', 'RET far', 'both', `${TRANSFER}; a return from ring 0 to 1 pops no stack`),
-  int_n: protection('INT', 'INT n', 'both', INTERRUPT, INTERRUPT),
+  // Software interrupts go through the processor's interrupt table, which is the monitor's: they lose nothing.
+  int_n: protection('INT', 'INT n', 'both', null),
   str: protection('STR', 'STR', 'behaviour', 'stores the monitor’s TR', 'stores the monitor’s TR'),
 
-  int3: entry('INT3', 'none', 'both', '3C', null, INTERRUPT, INTERRUPT),
-  into: entry('INTO', 'none', 'both', '3C', null, INTERRUPT, INTERRUPT),
-  int1: entry('INT1', 'none', 'both', '3C', null, INTERRUPT, INTERRUPT),
+  int3: entry('INT3', 'none', 'both', '3C', null, null),
+  into: entry('INTO', 'none', 'both', '3C', null, null),
+  int1: entry('INT1', 'none', 'both', '3C', null, null),
   iret: entry(
     'IRET',
     'none',
@@ -139,7 +139,7 @@ export const sensitiveInstructions = {
     '3B',
     null,
     'silently leaves IF and IOPL; from ring 0 to 1 pops no stack',
-    'with IOPL 3: silently leaves IF',
+    'silently leaves IF where IOPL is 3',
   ),
   lds: entry('LDS', 'none', 'both', '3C', null, LOADED_BY_USER, LOADED_BY_USER),
   les: entry('LES', 'none', 'both', '3C', null, LOADED_BY_USER, LOADED_BY_USER),

@@ -31,7 +31,7 @@ test('of those with a handler seven are, and of the x87 three', () => {
   expect(known.filter((name) => !executors.has(name))).toEqual([]);
 });
 
-test("Robin and Irvine's list has eighteen mnemonics, none of them privileged, each of them losing something", () => {
+test("Robin and Irvine's list has eighteen mnemonics, none of them privileged, all but INT losing something", () => {
   const listed = Object.values(sensitiveInstructions).filter(({ listed }) => listed !== null);
   const mnemonics = (group: string) =>
     new Set(listed.flatMap(({ listed }) => (listed?.group === group ? [listed.mnemonic] : [])));
@@ -39,7 +39,8 @@ test("Robin and Irvine's list has eighteen mnemonics, none of them privileged, e
   expect(mnemonics('protection system')).toEqual(
     new Set(['LAR', 'LSL', 'VERR', 'VERW', 'PUSH', 'POP', 'MOV', 'CALL', 'JMP', 'RET', 'INT', 'STR']),
   );
-  expect(listed.filter(({ privilege, lost }) => privilege !== 'none' || lost.kernel === null)).toEqual([]);
+  const wrong = listed.filter(({ privilege, lost }) => privilege !== 'none' || lost.kernel === null);
+  expect(wrong.map(({ name }) => name)).toEqual(['INT n']);
 });
 
 test('what traps loses nothing', () => {

@@ -1,0 +1,111 @@
+/** The audit as a page. */
+import type { Audit } from '../laboratory/audit.ts';
+import { classOf, describeOutcome } from '../laboratory/words.ts';
+import { bars } from './bars.ts';
+import { type Content, facts, prose } from './content.ts';
+import type { Page } from './page.ts';
+import { table } from './table.ts';
+
+const hex = (n: number): string => n.toString(16).padStart(8, '0');
+const count = (n: number): string => n.toLocaleString('en');
+
+const opening = ({ file, run, instructions }: Audit): Content[] => {
+  const total = instructions.reduce((sum, { executions }) => sum + executions, 0);
+  const entries: [string, string][] = [
+    ['In the file', file.ranges.map(({ name, bytes }) => `${name} (${count(bytes)} bytes)`).join(', ')],
+  ];
+  if (run)
+    entries.push(
+      ['The run', `${run.technique}, ${describeOutcome(run.outcome)}`],
+      ['Instructions executed', count(run.instructions)],
+      ['Sensitive or privileged', count(total)],
+      ['Trapping under trap-and-emulate', count(run.trapping)],
+      ['Not trapping there, possibly wrong', count(run.silent)],
+    );
+  return [
+    facts(entries),
+    ...(file.notes.length > 0 ? [prose(...file.notes.map((note) => `Note: ${note}.`))] : []),
+  ];
+};
+
+/** @param top addresses listed */
+export const auditPage = (audit: Audit, top: number): Page => {
+  const { instructions, sites, run, kernel } = audit;
+  const executed = instructions.filter(({ executions }) => executions > 0);
+  const plot =
+    executed.length > 0
+      ? [
+          bars({
+            title: 'Executions of sensitive and privileged instructions',
+            caption: `Every execution by the guest in this run, exact; ${describeOutcome(run!.outcome)}.`,
+            basis: 'counted',
+            names: 'instruction',
+            axis: { label: 'executions', unit: 'count', scale: 'log' },
+            bars: executed.map(({ name, executions }) => ({ name, value: executions })),
+            limit: 30,
+          }),
+        ]
+      : [];
+  return {
+    title: `Sensitive instructions of ${kernel}`,
+    opening: opening(audit),
+    sections: [
+      {
+        heading: 'By instruction',
+        contents: [
+          ...plot,
+          table({
+            caption:
+              'Class after Popek and Goldberg; condition after Robin and Irvine, with a star where their list has it.',
+            columns: [
+              { name: 'instruction' },
+              { name: 'class' },
+              { name: 'condition' },
+              { name: 'in the file', unit: 'count' },
+              { name: 'in the run', unit: 'count' },
+              { name: 'executions, CPL 0-2', unit: 'count' },
+              { name: 'CPL 3', unit: 'count' },
+              { name: 'what trap-and-emulate loses' },
+            ],
+            rows: instructions.map((one) => [
+              one.name,
+              classOf(one),
+              `${one.condition}${one.listed ? '*' : ''}`,
+              one.sitesInFile,
+              one.sitesTranslated,
+              one.byCpl[0] + one.byCpl[1] + one.byCpl[2],
+              one.byCpl[3],
+              one.lost.kernel ?? one.lost.user ?? undefined,
+            ]),
+          }),
+        ],
+      },
+      {
+        heading: 'By address',
+        contents: [
+          table({
+            caption: `The ${Math.min(top, sites.length)} most executed of ${count(sites.length)}.`,
+            columns: [
+              { name: 'linear', code: true },
+              { name: 'symbol', code: true },
+              { name: 'instruction', code: true },
+              { name: 'executions', unit: 'count' },
+              { name: 'CPL' },
+              { name: 'physical', code: true },
+            ],
+            rows: sites
+              .slice(0, top)
+              .map((site) => [
+                hex(site.linear),
+                site.symbol ?? undefined,
+                site.text,
+                site.executions,
+                site.byCpl.flatMap((n, cpl) => (n > 0 ? [cpl] : [])).join(', '),
+                hex(site.physical),
+              ]),
+          }),
+        ],
+      },
+    ],
+  };
+};
