@@ -10,7 +10,7 @@ const UNTIL: Readonly<Record<string, string>> = {
   timer: 'after the EOI it is taken: ok',
 };
 const cases = ['hello', slow ? 'paging' : 'preempt', 'timer'].flatMap((name) =>
-  (['native', 'trap', 'bt'] as const).map((technique) => ({ name, technique })),
+  (['native', 'trap', 'bt', 'hw', 'hw+nested'] as const).map((technique) => ({ name, technique })),
 );
 
 describe('twice the same', () => {

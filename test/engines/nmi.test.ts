@@ -95,7 +95,7 @@ const decoder = await createDecoder();
 const read = sourcesIn();
 const { image } = await buildGuest('nmi', async (path) => (path === 'nmi.s' ? SOURCE : read(path)));
 
-describe.each(['native', 'bt'] as const)('%s', (technique) => {
+describe.each(['native', 'bt', 'hw', 'hw+nested'] as const)('%s', (technique) => {
   test('NMI', async () => {
     let text = '';
     const machine: Machine = new Machine(decoder, {

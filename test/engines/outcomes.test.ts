@@ -5,7 +5,7 @@ import { sourcesIn } from '../../guests/files.ts';
 import type { TechniqueName } from '../../src/machine/machine.ts';
 import { type Run, runKernel } from './support.ts';
 
-const techniques = ['native', 'trap', 'bt'] as const;
+const techniques = ['native', 'trap', 'bt', 'hw', 'hw+nested'] as const;
 
 /** Runs the instructions as `main` of a guest with the usual tables. */
 const run = async (main: string, technique: TechniqueName): Promise<Run> => {
@@ -141,7 +141,7 @@ code_end:`;
   });
 });
 
-describe.each(['native', 'bt'] as const)('virtual-8086 mode under %s', (technique) => {
+describe.each(['native', 'bt', 'hw', 'hw+nested'] as const)('virtual-8086 mode under %s', (technique) => {
   /** Enters V86 mode at 0100:0000 with an IOPL; the first exception ends the run. */
   const enterV86 = (code: string, eflags: string) => `
     mov $v86_code, %esi

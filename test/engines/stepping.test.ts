@@ -15,7 +15,7 @@ const watchEverything = (breakpoints: Breakpoints): void => {
 
 test.each(SUBJECTS)('%s', { timeout: 120_000 }, async (name) => {
   const guest = guests.find((g) => g.name === name)!;
-  for (const technique of ['native', 'bt'] as const) {
+  for (const technique of ['native', 'bt', 'hw', 'hw+nested'] as const) {
     const run = await runGuest(guest, technique, {
       prepare: (machine) => watchEverything(machine.processor.breakpoints),
     });
