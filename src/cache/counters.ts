@@ -4,6 +4,8 @@ export interface CacheCounters {
   lookups: number;
   /** Lookups that found a block, in either. */
   hits: number;
+  /** Hits whose block was longer than what was left to execute before an event: a part is translated for one time. */
+  cut: number;
   /** Lookups the jump cache answered. */
   jumpCacheHits: number;
   /** Lookups that found no block: each ended in a translation, a passing translation or a fetch fault. */
@@ -30,6 +32,7 @@ export interface CacheCounters {
 export const newCacheCounters = (): CacheCounters => ({
   lookups: 0,
   hits: 0,
+  cut: 0,
   jumpCacheHits: 0,
   misses: 0,
   passing: 0,

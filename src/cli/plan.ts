@@ -20,5 +20,7 @@ export interface Plan {
   readonly statistics?: StatisticsFormat;
   /** Where the statistics go instead of standard error. */
   readonly statisticsFile?: string;
+  /** Where a report with plots goes. */
+  readonly report?: string;
   readonly logLevel: LogLevel;
 }

@@ -4,6 +4,7 @@ import { ESCAPE_KEYS_HELP } from './escape-keys.ts';
 import type { GeneratedFiles } from './generated-files.ts';
 import { addImageOptions, type ImageFlags, kernelName, readImage } from './image-options.ts';
 import { addMachineOptions, type MachineFlags, planMachine } from './machine-options.ts';
+import { addReportOption, type ReportFlags } from './report-file.ts';
 import { runGuest } from './session.ts';
 
 const HELP = `
@@ -15,16 +16,26 @@ ${ESCAPE_KEYS_HELP.replace(/^/gm, '  ')}`;
 
 /** @param finish is told the exit code */
 export const runCommand = (generated: GeneratedFiles, finish: (exitCode: number) => void): Command =>
-  addMachineOptions(
-    addImageOptions(
-      new Command('run').description(
-        'run a Linux bzImage or a Multiboot kernel; its console is this terminal',
+  addReportOption(
+    addMachineOptions(
+      addImageOptions(
+        new Command('run').description(
+          'run a Linux bzImage or a Multiboot kernel; its console is this terminal',
+        ),
       ),
     ),
   )
     .addHelpText('after', HELP)
-    .action(async (argument: string | undefined, flags: ImageFlags & MachineFlags) => {
+    .action(async (argument: string | undefined, flags: ImageFlags & MachineFlags & ReportFlags) => {
       const kernel = kernelName(argument, flags);
       const plan = planMachine(flags, await generated.core());
-      finish(await runGuest({ ...plan, name: kernel, load: () => readImage(kernel, flags) }));
+      const { report } = flags;
+      finish(
+        await runGuest({
+          ...plan,
+          name: kernel,
+          load: () => readImage(kernel, flags),
+          ...(report !== undefined && { report }),
+        }),
+      );
     });

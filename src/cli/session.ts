@@ -2,11 +2,13 @@
 import { writeFileSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createMachine, LoadError, type Machine, MachineError, type Outcome } from '../index.ts';
+import { RunRecorder } from '../laboratory/run-record.ts';
 import { Console } from './console.ts';
 import { ExitCode, signalExitCode } from './exit-codes.ts';
 import { createFile } from './files.ts';
 import { type LoggerOf, openLog } from './logging.ts';
 import type { Plan } from './plan.ts';
+import { openReport, type ReportFile } from './report-file.ts';
 import { formatStatistics } from './statistics-text.ts';
 import { UserError } from './user-error.ts';
 
@@ -28,14 +30,17 @@ class Session {
   readonly #log: LoggerOf;
   readonly #console: Console;
   readonly #statisticsFile: number | undefined;
+  readonly #report: ReportFile | undefined;
+  #recorder: RunRecorder | undefined;
   #machine: Machine | undefined;
   #interruption: Interruption | undefined;
 
   constructor(plan: Plan, log: LoggerOf) {
     this.#plan = plan;
     this.#log = log;
-    const { statisticsFile } = plan;
+    const { statisticsFile, report } = plan;
     this.#statisticsFile = statisticsFile === undefined ? undefined : createFile(statisticsFile);
+    this.#report = report === undefined ? undefined : openReport(report);
     this.#console = new Console(plan, {
       onInput: (port, bytes) => this.#machine?.sendSerial(bytes, port),
       onBreak: (port) => this.#machine?.pc.serial[port].receiveBreak(),
@@ -81,7 +86,10 @@ class Session {
     const options = this.#plan.machine;
     const machine = await createMachine({
       ...options,
-      onSerial: (port, byte) => this.#console.serial(port, byte),
+      onSerial: (port, byte) => {
+        this.#console.serial(port, byte);
+        if (port === 0) this.#recorder?.serial(byte);
+      },
       onDebugConsole: (byte) => this.#console.debug(byte),
       onWarning: (message) => {
         this.#console.report(`warning: ${message}`);
@@ -90,6 +98,7 @@ class Session {
     });
     machine.load(image);
     this.#log('loader').info({ kernel: image.name, bytes: image.kernel.length }, 'loaded');
+    if (this.#report) this.#recorder = new RunRecorder(machine, image);
     const again = this.#machine !== undefined;
     this.#machine = machine;
     if (this.#interruption !== undefined) machine.stop();
@@ -124,6 +133,7 @@ class Session {
     if (outcome.kind === 'halted')
       this.#console.report('the guest halted with interrupts disabled: nothing can wake it');
     this.#writeStatistics(machine);
+    if (this.#report) await this.#report.write(await this.#page(outcome));
     return this.#exitCode(outcome);
   }
   #writeStatistics(machine: Machine): void {
@@ -136,6 +146,10 @@ class Session {
         : formatStatistics(statistics, format === 'short' ? 'short' : 'long');
     if (this.#statisticsFile !== undefined) writeFileSync(this.#statisticsFile, text);
     else this.#console.write(text);
+  }
+  async #page(outcome: Outcome) {
+    const { runPage } = await import('../report/run-page.ts');
+    return runPage(this.#recorder!.finish(outcome));
   }
   #exitCode(outcome: Outcome): number {
     const by = this.#interruption;

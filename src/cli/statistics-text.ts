@@ -57,6 +57,7 @@ const longRows = (s: Statistics): Row[] => {
     ['lookups', count(cache.lookups)],
     ['  hit rate', percent(cache.hitRate), 'hits of lookups'],
     ['  in the jump cache', count(cache.jumpCacheHits)],
+    ['  cut short', count(cache.cut), 'by an event within the block'],
     ['translations', count(cache.translations)],
     ['  again', count(cache.retranslations)],
     ['  for one time', count(cache.passing), 'not kept, and not counted with the others'],

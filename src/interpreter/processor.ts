@@ -574,14 +574,14 @@ export class Processor {
         block = undefined;
       }
     }
-    if (
-      block !== undefined &&
-      !anew &&
-      this.memory.bytes[block.record + RecordOffset.REMAINING]! <= maximum
-    ) {
+    if (block !== undefined && !anew) {
       counters.hits++;
-      cache.publish(block);
-      return block;
+      if (this.memory.bytes[block.record + RecordOffset.REMAINING]! <= maximum) {
+        cache.publish(block);
+        return block;
+      }
+      // The cache has it, and the next event comes within it: what is executed before is translated for this one time.
+      counters.cut++;
     }
     const place: CodePlace = {
       physical,
@@ -592,10 +592,10 @@ export class Processor {
       mode,
       maximum: Math.min(maximum, this.#maximum),
     };
-    // Short grants and code at a segment's end are translated for this one time.
+    // Short grants and code at a segment's end are not kept.
     const keep = !anew && maximum >= this.#maximum && limit === Number.POSITIVE_INFINITY;
     const made = this.#translator.translate(place, keep);
-    if (!anew) this.#missed(typeof made === 'string' ? undefined : made);
+    if (!anew && !block) this.#missed(typeof made === 'string' ? undefined : made);
     if (made === 'second-page') return Vector.PF;
     if (made === 'limit') return this.#generalProtection();
     if (keep) cache.publish(made);

@@ -5,17 +5,22 @@ import type { Machine } from '../machine/machine.ts';
 export interface Sample {
   /** Virtual time since power-on. */
   readonly guestMilliseconds: number;
+  /** Host time the machine has run; measured, the others are counted. */
+  readonly hostMilliseconds: number;
   readonly instructions: number;
   readonly blocks: number;
   readonly lookups: number;
   readonly hits: number;
   readonly translations: number;
+  readonly retranslations: number;
   readonly evictions: number;
   readonly invalidations: number;
   readonly callouts: number;
   readonly inCache: number;
   readonly traps: number;
   readonly hiddenPageFaults: number;
+  readonly exits: number;
+  readonly interrupts: number;
   readonly interventions: number;
 }
 
@@ -51,17 +56,21 @@ export class Sampler {
       Object.values(counts).reduce((sum, n) => sum + n, 0);
     this.#samples.push({
       guestMilliseconds: s.guestMilliseconds,
+      hostMilliseconds: s.hostMilliseconds,
       instructions: s.instructions,
       blocks: s.blocks,
       lookups: s.cache.lookups,
       hits: s.cache.hits,
       translations: s.cache.translations,
+      retranslations: s.cache.retranslations,
       evictions: s.cache.evictions,
       invalidations: s.cache.invalidations,
       callouts: total(s.callouts),
       inCache: s.inCache,
       traps: total(s.traps),
       hiddenPageFaults: s.monitor?.hiddenPageFaults ?? 0,
+      exits: total(s.exits),
+      interrupts: s.interrupts,
       interventions: s.interventions,
     });
   }

@@ -172,8 +172,14 @@ export class Machine {
   readonly #warned = new Set<string>();
   #outcome: Outcome | undefined;
   #halted = false;
+  /** Host milliseconds in earlier calls of `run` and `advance`, and when the present one began. */
   #hostTime = 0;
+  #since: number | undefined;
   #wake: (() => void) | undefined;
+  #period = Number.POSITIVE_INFINITY;
+  /** Instructions retired at which `#onPeriod` is called next. */
+  #due = Number.POSITIVE_INFINITY;
+  #onPeriod: () => void = () => {};
 
   /** @throws MachineError for options out of range */
   constructor(decoder: Decoder, options: MachineOptions = {}) {
@@ -306,6 +312,13 @@ export class Machine {
     this.#wake?.();
   }
 
+  /** Has somebody called back whenever so many more instructions have been retired, between two of them. */
+  every(instructions: number, callback: () => void): void {
+    this.#period = instructions;
+    this.#due = this.processor.retired + instructions;
+    this.#onPeriod = callback;
+  }
+
   /** Whether the guest waits for an interrupt. */
   get halted(): boolean {
     return this.#halted;
@@ -318,7 +331,7 @@ export class Machine {
   /** Runs until the guest ends, `stop` is called or a limit is reached. */
   async run(limits: RunLimits = {}): Promise<Outcome> {
     const { processor } = this;
-    const started = performance.now();
+    const started = this.#begin();
     const deadline = started + (limits.milliseconds ?? Number.POSITIVE_INFINITY);
     const last = processor.retired + (limits.instructions ?? Number.POSITIVE_INFINITY);
     let turn = started;
@@ -334,7 +347,7 @@ export class Machine {
         turn = performance.now();
       }
     }
-    this.#hostTime += performance.now() - started;
+    this.#pause();
     return this.#outcome ?? { kind: 'limit', reached: reached! };
   }
   /**
@@ -344,7 +357,7 @@ export class Machine {
    */
   advance(instructions: number): number {
     const { processor } = this;
-    const started = performance.now();
+    this.#begin();
     const first = processor.retired;
     const last = first + instructions;
     let before = first;
@@ -354,8 +367,19 @@ export class Machine {
       idle = processor.retired > before ? 0 : idle + 1;
       before = processor.retired;
     }
-    this.#hostTime += performance.now() - started;
+    this.#pause();
     return before - first;
+  }
+  #begin(): number {
+    this.#since = performance.now();
+    return this.#since;
+  }
+  #pause(): void {
+    this.#hostTime = this.#hostMilliseconds;
+    this.#since = undefined;
+  }
+  get #hostMilliseconds(): number {
+    return this.#hostTime + (this.#since === undefined ? 0 : performance.now() - this.#since);
   }
   /** Executes one slice. @param most instructions at most @returns host milliseconds to sleep */
   #step(most: number): number {
@@ -370,7 +394,11 @@ export class Machine {
     }
     // The counter of a processor of 1 GHz: a tick is a nanosecond.
     processor.setTimebase(clock.perInstruction, clock.skipped);
-    processor.run(Math.min(SLICE, clock.budget(), most));
+    processor.run(Math.min(SLICE, clock.budget(), most, this.#due - processor.retired));
+    if (processor.retired >= this.#due) {
+      this.#due += this.#period;
+      this.#onPeriod();
+    }
     return 0;
   }
   /** Lets the host's own events happen. */
@@ -400,7 +428,7 @@ export class Machine {
   }
   /** Everything counted so far. */
   statistics(): Statistics {
-    return collectStatistics(this, this.#hostTime);
+    return collectStatistics(this, this.#hostMilliseconds);
   }
 }
 

@@ -61,6 +61,8 @@ test.each([
   ['KERNEL -serial null -serial null -serial null', 'two serial ports'],
   ['KERNEL -serial file:MISSING/x', 'MISSING/x: no such file'],
   ['KERNEL --stats-file FOLDER', 'FOLDER: is a directory'],
+  ['KERNEL --report FOLDER', 'FOLDER: is a directory'],
+  ['KERNEL --report MISSING/x.html', 'MISSING/x.html: no such file'],
   ['KERNEL KERNEL', 'too many arguments'],
   ['-kernel KERNEL KERNEL', 'two kernels are given'],
   ['hello KERNEL', 'too many arguments'],
