@@ -86,6 +86,7 @@ const longRows = (s: Statistics): Row[] => {
           ['emulated instructions', count(s.guestMode.emulatedInstructions), 'that guest mode cannot run'],
           ['guest pages mapped', count(s.guestMode.mappedPages), 'EPT violations by a first use'],
           ['device accesses', count(s.guestMode.deviceAccesses), 'EPT violations by what is no RAM'],
+          ['nested entries read', count(s.guestMode.nestedEntriesRead), 'of the second level, by page walks'],
         ] satisfies Row[])
       : []),
     ...leakRows(s, Number.POSITIVE_INFINITY),

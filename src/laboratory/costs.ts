@@ -31,12 +31,13 @@ export const costEvents = {
   lookup: 'an indirect transfer in translated code that found its block',
   miss: 'a transfer in translated code that left for the translator',
   translation: 'an instruction that was translated',
-  exit: 'an exit from guest mode and the entry behind it',
+  exit: "an exit from guest mode and the entry behind it, by the manual's name of the reason",
+  'emulated instruction': 'an instruction of code that guest mode cannot run, interpreted by the monitor',
   'nested walk': 'a reference to memory that nested page tables add to a page walk',
 } as const;
 export type CostEvent = keyof typeof costEvents;
 
-/** Events whose cost may differ by what it is about: `callout:in`, `exception:#PF`, `exit:io`. */
+/** Events whose cost may differ by what it is about: `callout:in`, `exception:#PF`, `exit:HLT`. */
 const details: Partial<Record<CostEvent, ReadonlySet<string> | 'any'>> = {
   exception: new Set(vectorNames),
   trap: new Set(vectorNames),
@@ -156,11 +157,17 @@ const byDetail = (event: CostEvent, counts: Readonly<Record<string, number>>): C
 
 /** The events of a run that a real machine would have had as well. Each happening is in exactly one of them. */
 export const costedEvents = (s: Statistics): Counted[] => {
-  const { monitor, rewritten } = s;
+  const { guestMode, monitor, rewritten } = s;
   const counted: Counted[] = [{ event: 'instruction', count: s.instructions }];
-  if (monitor === null)
+  if (monitor === null || guestMode !== null)
     counted.push(...byDetail('exception', s.traps), { event: 'interrupt', count: s.interrupts });
-  else {
+  if (guestMode !== null)
+    counted.push(
+      ...byDetail('exit', s.exits),
+      { event: 'emulated instruction', count: guestMode.emulatedInstructions },
+      { event: 'nested walk', count: guestMode.nestedEntriesRead },
+    );
+  else if (monitor !== null) {
     const { '#PF': truePageFaults = 0, ...otherTraps } = s.reflectedTraps;
     counted.push(
       ...byDetail('trap', otherTraps),

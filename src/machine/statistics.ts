@@ -62,6 +62,8 @@ export interface Statistics {
     /** EPT violations: first uses of a guest-physical page, and accesses to what is no RAM. */
     readonly mappedPages: number;
     readonly deviceAccesses: number;
+    /** Entries of the second level's tables that page walks read. */
+    readonly nestedEntriesRead: number;
   } | null;
   /** Executions that were silently wrong; null under techniques where there are none. */
   readonly leaks: LeakReport | null;
@@ -72,7 +74,7 @@ export interface Statistics {
   readonly tlb: {
     readonly misses: number;
     readonly flushes: number;
-    /** Table entries that the walks of all misses read: of both levels under nested paging. */
+    /** Table entries that the walks of all misses read; those of a second level are counted apart. */
     readonly entriesRead: number;
   };
   /** Virtual time since power-on and host time in `run`, milliseconds. */
@@ -109,7 +111,7 @@ export const collectStatistics = (machine: Machine, hostMilliseconds: number): S
   const hardware = machine.hardwareCounters;
   const monitor = machine.monitorCounters;
   const faultsOfPages = hardware ?? monitor;
-  const entriesRead = hardware?.entriesRead ?? processor.mmu.tableEntriesRead;
+  const entriesRead = processor.mmu.tableEntriesRead;
   const instructions = processor.retired;
   const trapped = (vector: number) => faultCounts[vector]! - (monitor ? emulatedFaultCounts[vector]! : 0);
   const traps = vectors(trapped);
@@ -159,6 +161,7 @@ export const collectStatistics = (machine: Machine, hostMilliseconds: number): S
       emulatedInstructions: hardware.emulatedInstructions,
       mappedPages: hardware.mappedPages,
       deviceAccesses: hardware.deviceAccesses,
+      nestedEntriesRead: hardware.nestedEntriesRead,
     },
     leaks: machine.leaks,
     interventions,

@@ -118,12 +118,12 @@ export class NestedPaging implements GuestPaging {
     };
   }
   /**
-   * Entries of both kinds of tables read by all walks: of n levels of the guest's by m of the nested ones (n + 1)(m + 1) - 1,
-   * fewer for walks that end in a page fault.
+   * Entries of the extended page tables read by all walks: m levels for each entry of the guest's tables and for the
+   * page, which with the n entries themselves makes (n + 1)(m + 1) - 1; less for walks that end in a page fault.
    */
   get entriesRead(): number {
     const { tableEntriesRead, completedWalks } = this.#mmu;
-    return tableEntriesRead * (EPT_LEVELS + 1) + completedWalks * EPT_LEVELS;
+    return (tableEntriesRead + completedWalks) * EPT_LEVELS;
   }
   entered(): void {
     this.changed(true);

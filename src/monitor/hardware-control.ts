@@ -34,8 +34,8 @@ export interface HardwareCounters {
   /** EPT violations by cause: first uses of a page; accesses to what is no RAM. */
   readonly mappedPages: number;
   readonly deviceAccesses: number;
-  /** Table entries that page walks read. */
-  readonly entriesRead: number;
+  /** Entries of the second level's tables that page walks read. */
+  readonly nestedEntriesRead: number;
 }
 
 /** MOV to and from control registers, of which the operands decide whether they exit. */
@@ -124,7 +124,7 @@ export class HardwareControl implements Control {
       truePageFaults: shadowed?.truePageFaults ?? 0,
       mappedPages: nested?.mappedPages ?? 0,
       deviceAccesses: nested?.deviceAccesses ?? 0,
-      entriesRead: nested?.entriesRead ?? this.#processor.mmu.tableEntriesRead,
+      nestedEntriesRead: nested?.entriesRead ?? 0,
     };
   }
 
