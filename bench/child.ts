@@ -61,15 +61,18 @@ const lastLine = (text: string): string =>
 const complaint = (text: string): string => /^.*\b\w*[Ee]rror\b.*$/m.exec(text)?.[0] ?? lastLine(text);
 
 /**
- * Runs a command until its standard output contains `text`, then kills it. Its standard input stays open.
+ * Runs a command until its standard output contains `text`, then kills it; to its end if `text` is null. Its standard
+ * input stays open.
  * @param timeout milliseconds after which it has failed
  * @param onOutput is told all output, and when it came, in milliseconds from just before the process was made
+ * @param then `wait` where the command goes on to its own end, within the same time
  */
 export const measureUntil = (
   command: Command,
-  text: string,
+  text: string | null,
   timeout: number,
   onOutput: (chunk: string, milliseconds: number) => void = () => {},
+  then: 'kill' | 'wait' = 'kill',
 ): Promise<Measurement> =>
   new Promise((resolve) => {
     let output = '';
@@ -81,21 +84,22 @@ export const measureUntil = (
     const end = (what: Measurement): void => {
       if (measurement) return;
       measurement = what;
+      if (then === 'wait' && what.kind === 'measured') return;
       clearTimeout(timer);
       child.kill('SIGKILL');
     };
     const fail = (reason: string): void => end({ kind: 'failed', reason });
-    const timer = setTimeout(
-      () => fail(`not done after ${timeout / 1000} s; last line: ${lastLine(output)}`),
-      timeout,
-    );
+    const timer = setTimeout(() => {
+      fail(`not done after ${timeout / 1000} s; last line: ${lastLine(output)}`);
+      child.kill('SIGKILL');
+    }, timeout);
     child.stdin.on('error', () => {});
     child.stdout.on('data', (chunk: Buffer) => {
       const milliseconds = performance.now() - started;
       const piece = chunk.toString('latin1');
       onOutput(piece, milliseconds);
       output += piece;
-      if (output.includes(text)) {
+      if (text !== null && output.includes(text)) {
         const pid = child.pid!;
         end({
           kind: 'measured',
@@ -111,6 +115,14 @@ export const measureUntil = (
     });
     child.on('error', (error) => fail(error.message));
     child.on('close', (code, signal) => {
+      clearTimeout(timer);
+      if (text === null && code === 0)
+        end({
+          kind: 'measured',
+          milliseconds: performance.now() - started,
+          processorTime: null,
+          peakMemory: null,
+        });
       fail(`ended with ${signal ?? `code ${code}`}: ${complaint(errors) || lastLine(output)}`);
       running.delete(child);
       resolve(measurement!);

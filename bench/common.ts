@@ -1,6 +1,7 @@
 /** What the benchmarks' commands share: values of options, messages, and what they run on. */
 import { cpus } from 'node:os';
 import { InvalidArgumentError } from 'commander';
+import { techniqueNames } from '../src/index.ts';
 import type { Contestant } from './contestants.ts';
 
 /** The value of an option: a positive whole number. */
@@ -33,6 +34,11 @@ export const chosen = (
   if (unknown !== undefined) return { unknown };
   return all.filter((c) => only.some((asked) => isAsked(c.name, asked, all)));
 };
+
+/** The techniques that benchmarks run unless told otherwise: all, and what virtualises memory in another way. */
+export const usualTechniques: readonly string[] = techniqueNames.filter((name) =>
+  /^[^+]+(\+(vtlb|nested))?$/.test(name),
+);
 
 /** A line of progress. */
 export const note = (text: string): void => void process.stderr.write(`${text}\n`);

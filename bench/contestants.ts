@@ -37,7 +37,12 @@ export interface Places {
 /** With this as first argument, and a V86Run in JSON as second, the benchmark's script is v86. */
 export const V86_ARGUMENT = '--as-v86';
 
-const ringdown = (technique: 'bt' | 'native', { cli }: Places): Contestant => ({
+/** @param more options of `ringdown run` */
+export const ringdown = (
+  technique: string,
+  { cli }: Pick<Places, 'cli'>,
+  more: readonly string[] = [],
+): Contestant => ({
   name: `ringdown ${technique}`,
   ours: true,
   slow: false,
@@ -56,6 +61,7 @@ const ringdown = (technique: 'bt' | 'native', { cli }: Places): Contestant => ({
       '--technique',
       technique,
       '--no-reboot',
+      ...more,
     ],
   }),
 });

@@ -1,0 +1,98 @@
+/** Runs the guest of nanobenchmarks once and attributes what happens to its stretches. */
+import type { CreateOptions, Statistics } from '../src/index.ts';
+import { createMachine } from '../src/index.ts';
+
+/** All stretches of one name. */
+export interface Stretches {
+  readonly name: string;
+  readonly count: number;
+  /** What was done in all of them together, and in how much of the host's time. */
+  readonly operations: number;
+  readonly nanoseconds: number;
+  /** What was counted meanwhile; rates in it mean nothing. */
+  readonly events: Statistics;
+}
+
+type Numbers = { readonly [key: string]: unknown };
+
+const isObject = (value: unknown): value is Numbers => typeof value === 'object' && value !== null;
+
+/** Combines two objects of the same shape number by number; what one of them lacks counts as zero. */
+const combine = (a: Numbers, b: Numbers, operation: (x: number, y: number) => number): Numbers =>
+  Object.fromEntries(
+    [...new Set([...Object.keys(a), ...Object.keys(b)])].map((key) => {
+      const [x, y] = [a[key], b[key]];
+      if (isObject(x) || isObject(y))
+        return [key, combine(isObject(x) ? x : {}, isObject(y) ? y : {}, operation)];
+      if (typeof x === 'number' || typeof y === 'number')
+        return [key, operation(typeof x === 'number' ? x : 0, typeof y === 'number' ? y : 0)];
+      return [key, x ?? y];
+    }),
+  );
+
+/** What happened between two moments of a run; or with `times`, what is left without so many times something else. */
+export const without = (all: Statistics, part: Statistics, times = 1): Statistics =>
+  combine(
+    all as unknown as Numbers,
+    part as unknown as Numbers,
+    (x, y) => x - times * y,
+  ) as unknown as Statistics;
+const together = (a: Statistics, b: Statistics): Statistics => without(a, b, -1);
+
+const NEWLINE = 0x0a;
+const END = 0x2e;
+
+export class NanoError extends Error {
+  override readonly name = 'NanoError';
+}
+
+/** @throws NanoError when the guest does not come to its end, MachineError for what the technique refuses */
+export const runNanobenchmarks = async (
+  kernel: Uint8Array,
+  options: CreateOptions,
+): Promise<readonly Stretches[]> => {
+  const stretches = new Map<string, Stretches>();
+  let line = '';
+  let text = '';
+  let begun: { readonly name: string; readonly operations: number; readonly events: Statistics } | undefined;
+  let since = 0;
+  const end = (): void => {
+    const nanoseconds = (performance.now() - since) * 1e6;
+    if (!begun) return;
+    const { name, operations } = begun;
+    const events = without(machine.statistics(), begun.events);
+    const before = stretches.get(name);
+    stretches.set(name, {
+      name,
+      count: (before?.count ?? 0) + 1,
+      operations: (before?.operations ?? 0) + operations,
+      nanoseconds: (before?.nanoseconds ?? 0) + nanoseconds,
+      events: before ? together(before.events, events) : events,
+    });
+    begun = undefined;
+  };
+  const machine = await createMachine({
+    memory: 16 << 20,
+    cacheSize: 4 << 20,
+    ...options,
+    onSerial: (_port, byte) => {
+      text += String.fromCharCode(byte);
+    },
+    onDebugConsole(byte) {
+      if (byte === END) end();
+      else if (byte === NEWLINE) {
+        const [name = '', operations] = line.split(' ');
+        line = '';
+        begun = { name, operations: Number(operations), events: machine.statistics() };
+        since = performance.now();
+      } else line += String.fromCharCode(byte);
+    },
+  });
+  machine.load({ name: 'nanobenchmarks', kernel });
+  const outcome = await machine.run({ instructions: 50e6, milliseconds: 60_000 });
+  if (outcome.kind !== 'exit' || outcome.status !== 1)
+    throw new NanoError(
+      `the guest ended with ${JSON.stringify(outcome)} and said: ${text.trim().split('\n').at(-1) ?? ''}`,
+    );
+  return [...stretches.values()];
+};

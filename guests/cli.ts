@@ -1,0 +1,4 @@
+/** `npm run guests`: writes every guest of this folder as an ELF file. */
+import { main } from './build.ts';
+
+await main('.guests');

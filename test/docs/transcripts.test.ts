@@ -1,0 +1,59 @@
+/** Every transcript of the lesson is what the commands in it print. */
+import { mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { main as buildGuests } from '../../guests/build.ts';
+import { program, start } from '../cli/program.ts';
+import { argumentsOf, firstDifference, type Transcript, transcriptsIn } from './transcripts.ts';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const pages = ['guests/LESSON.md'];
+
+const folder = mkdtempSync(join(tmpdir(), 'ringdown-lesson-'));
+beforeAll(() => buildGuests(join(folder, '.guests')));
+
+describe.each(pages)('%s', (page) => {
+  const transcripts = transcriptsIn(readFileSync(root + page, 'utf8'));
+
+  test('has transcripts', () => {
+    expect(transcripts.length).toBeGreaterThan(10);
+  });
+  test.each(transcripts.map((t) => [t.line, t.command, t] as const))(
+    'line %i: %s',
+    async (_line, command, transcript) => {
+      const args = argumentsOf(command);
+      expect(args, 'only commands of ringdown can be checked').toBeDefined();
+      const ended = await start('sh', [
+        '-c',
+        'cd "$1" && shift && exec "$@" 2>&1',
+        'sh',
+        folder,
+        process.execPath,
+        program,
+        ...args!,
+      ]);
+      expect(firstDifference(transcript, ended.stdout), ended.stdout).toBeUndefined();
+    },
+  );
+});
+
+describe('a transcript', () => {
+  const of = (...lines: string[]): Transcript =>
+    transcriptsIn(['```console', '$ x', ...lines, '```'].join('\n'))[0]!;
+
+  test('is compared line by line', () => {
+    expect(firstDifference(of('a', 'b'), 'a\nb\n')).toBeUndefined();
+    expect(firstDifference(of('a', 'b'), 'a\nc\n')).toBe('b');
+    expect(firstDifference(of('a'), 'a\nb\n')).toBe('b');
+    expect(firstDifference(of('a', 'b'), 'a\n')).toBe('b');
+  });
+  test('may leave lines out', () => {
+    expect(firstDifference(of('a', '[...]', 'd'), 'a\nb\nc\nd')).toBeUndefined();
+    expect(firstDifference(of('[...]', 'c', '[...]'), 'a\nb\nc\nd')).toBeUndefined();
+    expect(firstDifference(of('a', '[...]', 'd'), 'a\nb\nd\ne')).toBe('d');
+    expect(firstDifference(of('[...]', 'x', '[...]'), 'a\nb')).toBe('x');
+    expect(firstDifference(of('a', '[...]', 'a'), 'a')).toBe('a');
+  });
+});
