@@ -102,6 +102,8 @@ export class Processor {
   /** Callouts executed on a guest's virtual state, by number: from rewritten code, and from code that runs directly. */
   readonly virtualCallouts = new Float64Array(numberedCallouts.length);
   readonly directCallouts = new Float64Array(numberedCallouts.length);
+  /** Callouts executed on the processor's own state, by number: its long instructions. */
+  readonly longInstructions = new Float64Array(numberedCallouts.length);
   /** Exceptions by vector, before any delivery, and of these the ones found while an instruction was emulated. */
   readonly faultCounts = new Float64Array(256);
   readonly emulatedFaultCounts = new Float64Array(256);
@@ -648,7 +650,7 @@ export class Processor {
     if (virtual && !this.#emulating) {
       const direct = (words[State.MODE >> 2]! & Mode.DIRECT) !== 0;
       (direct ? this.directCallouts : this.virtualCallouts)[number]!++;
-    }
+    } else if (!virtual) this.longInstructions[number]!++;
     const cpu = control.cpu(virtual);
     const eip = words[State.EIP_PAGE >> 2]! + view.getUint16(record + RecordOffset.PAGE_OFFSET, true);
     cpu.instructionEip = eip >>> 0;

@@ -16,6 +16,7 @@ import westmere from './costs/westmere.json' with { type: 'json' };
 /** Every event that may have a cost, and what it stands for. */
 export const costEvents = {
   instruction: 'an instruction of the guest, whoever executes it',
+  'long instruction': 'what an instruction that the processor itself executes takes beyond that, by name',
   exception: "an exception that the processor delivers through the guest's own table",
   interrupt: "an external interrupt that the processor delivers through the guest's own table",
   trap: 'an exception that the monitor receives and hands to the guest',
@@ -37,13 +38,16 @@ export const costEvents = {
 } as const;
 export type CostEvent = keyof typeof costEvents;
 
+const calloutNames: ReadonlySet<string> = new Set(numberedCallouts.map(({ name }) => name));
+
 /** Events whose cost may differ by what it is about: `callout:in`, `exception:#PF`, `exit:HLT`. */
 const details: Partial<Record<CostEvent, ReadonlySet<string> | 'any'>> = {
+  'long instruction': calloutNames,
   exception: new Set(vectorNames),
   trap: new Set(vectorNames),
   'emulated trap': 'any',
-  callout: new Set(numberedCallouts.map(({ name }) => name)),
-  'direct callout': new Set(numberedCallouts.map(({ name }) => name)),
+  callout: calloutNames,
+  'direct callout': calloutNames,
   exit: 'any',
 };
 
@@ -158,7 +162,10 @@ const byDetail = (event: CostEvent, counts: Readonly<Record<string, number>>): C
 /** The events of a run that a real machine would have had as well. Each happening is in exactly one of them. */
 export const costedEvents = (s: Statistics): Counted[] => {
   const { guestMode, monitor, rewritten } = s;
-  const counted: Counted[] = [{ event: 'instruction', count: s.instructions }];
+  const counted: Counted[] = [
+    { event: 'instruction', count: s.instructions },
+    ...byDetail('long instruction', s.longInstructions),
+  ];
   if (monitor === null || guestMode !== null)
     counted.push(...byDetail('exception', s.traps), { event: 'interrupt', count: s.interrupts });
   if (guestMode !== null)

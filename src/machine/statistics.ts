@@ -34,6 +34,8 @@ export interface Statistics {
   };
   /** Of rewritten code alone; null where nothing is rewritten. */
   readonly rewritten: Readonly<RewrittenCounts> | null;
+  /** Instructions that the processor itself executes outside its loop, such as IRET and MOV to CR0, by name. */
+  readonly longInstructions: Counts;
   /** Rewritten instructions executed by the monitor. */
   readonly callouts: Counts;
   /** Instructions in directly running code that went to the monitor. */
@@ -148,6 +150,7 @@ export const collectStatistics = (machine: Machine, hostMilliseconds: number): S
       bytesPerByte: ratio(counters.records * 32, counters.translatedBytes),
     },
     rewritten: machine.rewrites ? processor.rewritten.total : null,
+    longInstructions: callouts(processor.longInstructions),
     ...monitored,
     inCache: processor.inCacheCount,
     traps,
