@@ -42,6 +42,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     'debug',
     'decoder',
     'instructions',
+    'interpreter',
     'loader',
     'machine',
     'memory',

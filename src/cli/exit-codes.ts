@@ -4,6 +4,8 @@ import { constants } from 'node:os';
 export const ExitCode = {
   /** The guest powered off, reset with -no-reboot, or halted for good; or the user left with Ctrl-A x. */
   ENDED: 0,
+  /** `diverge`: the two machines differ. */
+  DIFFERENT: 1,
   /** Wrong usage, or a file that cannot be used. */
   REFUSED: 2,
   /** The guest's processor shut down. */

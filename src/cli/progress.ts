@@ -75,4 +75,23 @@ export class Progress {
   }
 }
 
+/** A line that says how far something is which prints nothing until its end. Without a terminal there is none. */
+export class StatusLine {
+  readonly #spinner: Spinner | undefined;
+
+  constructor(stream: NodeJS.WriteStream) {
+    if (stream.isTTY) this.#spinner = yoctoSpinner({ stream, handleSignals: false });
+  }
+  show(text: string): void {
+    const spinner = this.#spinner;
+    if (!spinner) return;
+    const line = styleText('dim', text);
+    if (spinner.isSpinning) spinner.text = line;
+    else spinner.start(line);
+  }
+  close(): void {
+    this.#spinner?.stop();
+  }
+}
+
 const millions = (count: number): string => Math.floor(count / 1e6).toLocaleString('en');

@@ -86,50 +86,89 @@ export const formatState = (state: CpuState): string[] => {
   ];
 };
 
-/** Bytes of code shown, and instructions decoded from them. */
-const CODE_BYTES = 64;
+/** Instructions of a listing. */
 const CODE_INSTRUCTIONS = 6;
+const LONGEST_INSTRUCTION = 15;
+
+/** A line of a listing. */
+export interface CodeLine {
+  /** Offset in the code segment. */
+  readonly address: number;
+  readonly bytes: readonly number[];
+  readonly text: string;
+}
 
 /**
- * The instructions at CS:EIP, a line each, read as if A20 were open. Guest memory stays as it is.
- * @param state the guest's view of the processor @returns a single line saying so where no code can be read
+ * The instructions at an offset in CS, read as if A20 were open, and fewer where code ends. Guest memory stays as it is.
+ * @param state the guest's view of the processor
  */
-export const formatCode = (state: CpuState, memory: PhysicalMemory, decoder: Decoder): string[] => {
-  const code = readCode(state, memory, CODE_BYTES);
-  if (code.length === 0) return [`${hex(state.eip)}  not mapped`];
+export const disassemble = (
+  state: CpuState,
+  memory: PhysicalMemory,
+  decoder: Decoder,
+  offset: number,
+  instructions: number,
+): CodeLine[] => {
+  const code = readCode(state, memory, offset, instructions * LONGEST_INSTRUCTION);
   const bits = state.segment(Seg.CS, SegmentField.ATTRIBUTES) & Attribute.DEFAULT_32 ? 32 : 16;
-  const lines: string[] = [];
-  for (let at = 0; at < code.length && lines.length < CODE_INSTRUCTIONS; ) {
-    const address = state.eip + at;
-    const decoded = decoder.decode(code, at, Math.min(15, code.length - at), address, bits);
+  const lines: CodeLine[] = [];
+  for (let at = 0; at < code.length && lines.length < instructions; ) {
+    const address = (offset + at) >>> 0;
+    const available = Math.min(LONGEST_INSTRUCTION, code.length - at);
+    const decoded = decoder.decode(code, at, available, address, bits);
     if (decoded.kind === 'truncated') break;
     const length =
       decoded.kind === 'instruction'
         ? decoded.instruction.length
         : decoded.kind === 'undefined'
           ? decoded.length
-          : 15;
-    const bytes = Array.from(code.subarray(at, at + length), (byte) => hex(byte, 2)).join(' ');
+          : LONGEST_INSTRUCTION;
     const text =
       decoded.kind === 'instruction' ? formatInstruction(decoded.instruction) : `(${decoded.kind})`;
-    lines.push(`${hex(address)}  ${bytes.padEnd(24)} ${text}`);
+    lines.push({ address, bytes: [...code.subarray(at, at + length)], text });
     at += length;
   }
   return lines;
 };
 
-const readCode = (state: CpuState, memory: PhysicalMemory, length: number): Uint8Array => {
+/** A line of a listing as text. */
+export const formatCodeLine = ({ address, bytes, text }: CodeLine): string =>
+  `${hex(address)}  ${bytes
+    .map((byte) => hex(byte, 2))
+    .join(' ')
+    .padEnd(24)} ${text}`;
+
+/** The instructions at CS:EIP, a line each, or a single line saying so where no code can be read. */
+export const formatCode = (state: CpuState, memory: PhysicalMemory, decoder: Decoder): string[] => {
+  const lines = disassemble(state, memory, decoder, state.eip, CODE_INSTRUCTIONS);
+  return lines.length === 0 ? [`${hex(state.eip)}  not mapped`] : lines.map(formatCodeLine);
+};
+
+/**
+ * The physical address of a linear one as the guest's own tables have it, without setting accessed bits.
+ * @param access PageFault.W, U and I as they describe the access @returns -1 where nothing is mapped
+ */
+export const physicalAddress = (
+  state: CpuState,
+  memory: PhysicalMemory,
+  linear: number,
+  access = 0,
+): number => {
   const mode = newPagingMode(state);
   takeControlRegisters(mode, state);
-  // Looking must not set accessed bits.
   const tables = { read: (physical: number) => memory.read(physical, 4), write: () => {} };
-  const start = state.segment(Seg.CS, SegmentField.BASE) + state.eip;
   const translation = new Translation();
+  return walk(tables, mode, linear >>> 0, access, translation) === -1 ? translation.physical : -1;
+};
+
+const readCode = (state: CpuState, memory: PhysicalMemory, offset: number, length: number): Uint8Array => {
+  const start = state.segment(Seg.CS, SegmentField.BASE) + offset;
   const access = PageFault.I | (state.cpl === 3 ? PageFault.U : 0);
   const bytes: number[] = [];
   for (let i = 0; i < length; i++) {
-    if (walk(tables, mode, (start + i) >>> 0, access, translation) !== -1) break;
-    bytes.push(memory.read(translation.physical, 1));
+    const physical = physicalAddress(state, memory, start + i, access);
+    if (physical < 0) break;
+    bytes.push(memory.read(physical, 1));
   }
   return Uint8Array.from(bytes);
 };

@@ -32,7 +32,8 @@ export const loadSetup = (
 ): EntryState => {
   placement.claim(SETUP, SETUP_AREA, `${name}: its setup code`);
   placement.claim(COMMAND_LINE, commandLine.length, `${name}: its command line`);
-  const setup = header.setup.slice();
+  // A copy; header.setup.slice() would be none where it is a Buffer of Node.
+  const setup = Uint8Array.from(header.setup);
   const view = viewOf(setup);
   view.setUint8(SetupHeader.LOADER_TYPE, UNDEFINED_LOADER);
   view.setUint8(SetupHeader.LOAD_FLAGS, view.getUint8(SetupHeader.LOAD_FLAGS) | CAN_USE_HEAP);

@@ -171,7 +171,8 @@ const loadSections = (
   placement: Placement,
 ): SectionInformation | undefined => {
   const from = Math.max(kernelEnd, Layout.EXTENDED);
-  const headers = file.slice(offset, offset + count * entrySize);
+  // A copy; file.slice would give none where it is a Buffer of Node.
+  const headers = Uint8Array.from(file.subarray(offset, offset + count * entrySize));
   const view = viewOf(headers);
   for (let at = 0; at < headers.length; at += entrySize) {
     const word = (field: number): number => view.getUint32(at + field, true);

@@ -28,7 +28,8 @@ export const fixedMtrrs: readonly number[] = [
   0x26e,
   0x26f,
 ];
-const stored: readonly number[] = [Mtrr.PAT, Mtrr.DEF_TYPE, ...fixedMtrrs, ...variableMtrrs];
+/** MSR numbers of all that are kept, in the order in which they lie in the state. */
+export const memoryTypeMsrs: readonly number[] = [Mtrr.PAT, Mtrr.DEF_TYPE, ...fixedMtrrs, ...variableMtrrs];
 
 /** IA32_MTRRCAP: eight variable ranges, fixed ranges, write-combining. */
 export const MTRR_CAPABILITIES = 0x500 | VARIABLE;
@@ -36,7 +37,8 @@ export const MTRR_CAPABILITIES = 0x500 | VARIABLE;
 export const DefaultType = { FE: 1 << 10, E: 1 << 11 } as const;
 
 /** Address of the register's low half in the state. @param msr one of the numbers above but CAP */
-export const memoryTypeRegister = (msr: number): number => State.MEMORY_TYPES + stored.indexOf(msr) * 8;
+export const memoryTypeRegister = (msr: number): number =>
+  State.MEMORY_TYPES + memoryTypeMsrs.indexOf(msr) * 8;
 
 /** PA0 to PA7 as a reset leaves them: WB WT UC- UC, twice. */
 const PAT_RESET = 0x00070406;
@@ -52,7 +54,7 @@ export const presetMemoryTypes = (words: Int32Array, deviceBase: number): void =
     words[memoryTypeRegister(msr) >> 2] = low;
     words[(memoryTypeRegister(msr) >> 2) + 1] = high;
   };
-  for (const msr of stored) set(msr, 0, 0);
+  for (const msr of memoryTypeMsrs) set(msr, 0, 0);
   set(Mtrr.PAT, PAT_RESET, PAT_RESET);
   set(Mtrr.DEF_TYPE, DefaultType.E | DefaultType.FE | MemoryType.WB, 0);
   const all = (type: number) => type * 0x01010101;

@@ -80,7 +80,7 @@ export const kernelWith = async (name: string, body: string): Promise<string> =>
 
 /** A guest of the index. @returns its path */
 export const guestFile = async (name: string): Promise<string> =>
-  fileWith(`${name}.elf`, (await buildGuest(name, sourcesIn())).image);
+  fileWith(`${name.replace('/', '-')}.elf`, (await buildGuest(name, sourcesIn())).image);
 
 /** Writes AL to a port. */
 const put = (port: number) => `mov $${port}, %dx\n outb %al, %dx\n`;

@@ -61,6 +61,12 @@ describe('the real-mode protocol', () => {
     expect(memory.text(MIB).slice(0, 9)).toBe('high part');
     expect(memory.bytes.subarray(0, 0x10000).every((byte) => byte === 0xaa)).toBe(true);
   });
+  it('leaves the file as it is, also a Buffer', () => {
+    const file = Buffer.from(makeBzImage({ code32Start: 0, relocatable: false, code: bytesOf('high part') }));
+    const before = Uint8Array.from(file);
+    loadKernel(file, { name: NAME, e820: pcMap(SIZE), append: 'a b' }, new FakeMemory(SIZE));
+    expect(Uint8Array.from(file)).toEqual(before);
+  });
 });
 
 describe('boot parameters', () => {

@@ -330,6 +330,12 @@ describe('section headers', () => {
     expect(memory.bytes.slice(address(3), address(3) + 7)).toEqual(bytesOf('\0.text\0'));
     expect(address(3)).toBeGreaterThanOrEqual(MIB + text.length);
   });
+  it('stay as they are in the file, also where it is a Buffer', () => {
+    const file = Buffer.from(elf({ sections }));
+    const before = Uint8Array.from(file);
+    start(file);
+    expect(Uint8Array.from(file)).toEqual(before);
+  });
   it('are left out when truncated', () => {
     const file = elf({ sections });
     const { memory, information } = start(file.subarray(0, file.length - 1));
