@@ -132,6 +132,11 @@ export abstract class Builder {
   /** Reads guest memory. @param linear address @returns zero-extended */
   abstract load(linear: Input, size: Size): Value;
   abstract store(linear: Input, size: Size, value: Input): void;
+  /**
+   * Where `size` bytes of guest memory are that a supervisor may read, for `loadAt`.
+   * @returns 0 where the TLB does not have them, or they cross a page
+   */
+  abstract supervisorAddress(linear: Value, size: number): Value;
   /** Checks a read-modify-write once; `loadLocation` and `storeLocation` then cannot fault. @param size 1-8 */
   abstract locate(linear: Input, size: number): Location;
   abstract loadLocation(location: Location, size: Size, offset?: number): Value;

@@ -9,6 +9,7 @@ import { bits } from './bits.ts';
 import { branches } from './branches.ts';
 import type { AddressKind, Form, OperandKind } from './form.ts';
 import { moves } from './moves.ts';
+import { segmentLoads } from './segment-lookaside.ts';
 import { shifts } from './shifts.ts';
 import type { InstructionSpec } from './spec.ts';
 import { vectors } from './sse/index.ts';
@@ -68,6 +69,7 @@ const specs: readonly InstructionSpec[] = [
   ...shifts,
   ...bits,
   ...stack,
+  ...segmentLoads,
   ...branches,
   ...strings,
   ...time,

@@ -42,6 +42,13 @@ export interface InstructionSpec {
   body(b: Builder, ...operands: Value[]): Input | readonly Input[] | void;
 }
 
+/** Leaves an instruction to the callout of its record: it is no emulation in the cache after all. */
+export const leaveToCallout = (b: Builder): void => {
+  if (b.form.system === SystemBase.VIRTUAL)
+    b.storeState(State.IN_CACHE, b.sub(b.loadState(State.IN_CACHE), 1));
+  b.callout(false);
+};
+
 /** Executes one instruction of the builder's form. */
 export const execute = (b: Builder, spec: InstructionSpec): void => {
   const { form } = b;

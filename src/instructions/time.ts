@@ -1,8 +1,8 @@
 /** RDTSC where time goes by instructions; the callout of its record does the rest. */
 import { CR4, Gpr } from '../x86/registers.ts';
-import { State, System, SystemBase } from '../x86/state.ts';
+import { State, System } from '../x86/state.ts';
 import type { Builder } from './builder.ts';
-import type { InstructionSpec } from './spec.ts';
+import { type InstructionSpec, leaveToCallout } from './spec.ts';
 
 const readTimestamp = (b: Builder): void => {
   const rate = b.loadState(State.TICKS_PER_INSTRUCTION);
@@ -17,12 +17,7 @@ const readTimestamp = (b: Builder): void => {
       b.setReg(Gpr.EAX, b.narrow(now));
       b.setReg(Gpr.EDX, b.high(now));
     },
-    () => {
-      // It is no emulation in the cache after all.
-      if (b.form.system === SystemBase.VIRTUAL)
-        b.storeState(State.IN_CACHE, b.sub(b.loadState(State.IN_CACHE), 1));
-      b.callout(false);
-    },
+    () => leaveToCallout(b),
   );
 };
 

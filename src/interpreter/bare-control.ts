@@ -1,6 +1,7 @@
 /** Control without a monitor: events go through the guest's own tables, as on a bare machine. */
 import type { Instruction } from '../decoder/instruction.ts';
 import { deliverEvent, deliverException } from '../instructions/callouts/index.ts';
+import { rememberLoads } from '../instructions/segment-lookaside.ts';
 import { a20Mask, pagingModelOf } from '../memory/paging.ts';
 import { Treatment } from '../translator/encode.ts';
 import { segmentMode } from '../translator/mode.ts';
@@ -37,6 +38,7 @@ export class BareControl implements Control {
   /** Takes over what the segment registers and CPL say now. */
   modeChanged(): void {
     const { state, mmu } = this.#processor;
+    rememberLoads(state);
     mmu.user = state.cpl === 3;
     this.#processor.mode = segmentMode(state);
   }

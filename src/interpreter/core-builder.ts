@@ -23,6 +23,7 @@ import { Vector } from '../x86/exceptions.ts';
 import { Seg, type Size } from '../x86/registers.ts';
 import { SegmentField, State, SystemBase, segmentAddress } from '../x86/state.ts';
 import { Exit } from './exits.ts';
+import { supervisorAddress } from './supervisor-address.ts';
 
 interface Local {
   readonly local: number;
@@ -385,6 +386,10 @@ export abstract class CoreBuilder extends Builder {
     this.#push(address);
     this.#push(value);
     this.#w.memory(Op.i64Store, 0);
+  }
+
+  supervisorAddress(linear: Value, size: number): Value {
+    return supervisorAddress(this, linear, size);
   }
 
   /** Pushes the TLB word of a linear address. */

@@ -459,11 +459,12 @@ export class Processor {
       : handlerOf(handler)!.spec.name;
     this.#setEipPage();
     const words = this.#words;
+    const executedInCache = words[State.IN_CACHE >> 2]!;
     this.#emulating = true;
     this.#execute(record, 1);
     this.#emulating = false;
     words[State.BLOCKS >> 2]! -= HISTORY_STEP;
-    if (inCache) words[State.IN_CACHE >> 2]!--;
+    words[State.IN_CACHE >> 2] = executedInCache;
     return name;
   }
 
@@ -655,6 +656,7 @@ export class Processor {
     const eip = words[State.EIP_PAGE >> 2]! + view.getUint16(record + RecordOffset.PAGE_OFFSET, true);
     cpu.instructionEip = eip >>> 0;
     words[State.EIP >> 2] = eip + bytes[record + RecordOffset.LENGTH]!;
+    const { mode } = this;
     try {
       if (virtual && control.execute) control.execute(number, operands);
       else callout.run(cpu, operands);
@@ -688,6 +690,8 @@ export class Processor {
     // An interrupt between two elements finds RF set (SDM vol. 3, section 17.3.1.1).
     if (words[State.EIP >> 2] === eip && repeating.has(number))
       words[State.RESUME >> 2] = this.#boundary.next;
+    // The rest of the block was translated for another mode.
+    if (!callout.endsBlock && this.mode !== mode) return Exit.LEAVE;
     if (words[State.LEAVE >> 2] !== 0) return callout.endsBlock ? Exit.LEAVE_AT : Exit.LEAVE;
     return callout.endsBlock ? Exit.ENTER : Exit.NEXT;
   }

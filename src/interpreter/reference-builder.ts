@@ -21,6 +21,7 @@ import { Seg, type Size } from '../x86/registers.ts';
 import { SegmentField, State, SystemBase, segmentAddress } from '../x86/state.ts';
 import type { EngineHost } from './engine.ts';
 import { Exit } from './exits.ts';
+import { supervisorAddress } from './supervisor-address.ts';
 
 /** How a handler left; thrown to end its body, as the body itself has no way to return early. */
 export class Departure {
@@ -208,6 +209,9 @@ export abstract class ReferenceBuilder extends Builder {
     const pointer = this.host.read(number(linear), size);
     if (pointer === 0) this.leave(Exit.FAULT);
     return value(this.#get(pointer + POINTER_BIAS, size));
+  }
+  supervisorAddress(linear: Value, size: number): Value {
+    return supervisorAddress(this, linear, size);
   }
   store(linear: Input, size: Size, v: Input): void {
     this.enterHost();

@@ -7,6 +7,7 @@ import type { Instruction } from '../decoder/instruction.ts';
 import { deliverEvent, deliverException } from '../instructions/callouts/index.ts';
 import type { Operands } from '../instructions/cpu.ts';
 import { numberedCallouts } from '../instructions/operands.ts';
+import { forgetSegments, rememberLoads } from '../instructions/segment-lookaside.ts';
 import type { Control, ControlledCpu } from '../interpreter/control.ts';
 import { CpuAccess, type Platform } from '../interpreter/cpu-access.ts';
 import type { Processor } from '../interpreter/processor.ts';
@@ -135,6 +136,7 @@ export class HardwareControl implements Control {
   #modeChanged(): void {
     this.#switching = false;
     const { state, mmu } = this.#processor;
+    if (!this.#emulating) rememberLoads(state);
     mmu.user = state.cpl === 3;
     this.#processor.mode = segmentMode(state);
     if (!this.#technique.unrestrictedGuest) this.#leaveOrEnter();
@@ -148,6 +150,8 @@ export class HardwareControl implements Control {
       this.#emulated += retiring - this.#emulatedSince;
     } else if ((state.sys(System.CR0) & CR0.PE) === 0) {
       this.#emulating = true;
+      // Each load may be the one behind which VM entry would not fail.
+      forgetSegments(state);
       this.#emulatedSince = retiring;
     }
   }

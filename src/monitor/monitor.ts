@@ -5,6 +5,7 @@
  */
 import type { Instruction } from '../decoder/instruction.ts';
 import { deliverEvent, deliverException, isVirtualInterruptPending } from '../instructions/callouts/index.ts';
+import { DATA_SEGMENTS, rememberSegment } from '../instructions/segment-lookaside.ts';
 import type { Control, ControlledCpu } from '../interpreter/control.ts';
 import { CpuAccess, type Platform } from '../interpreter/cpu-access.ts';
 import type { Processor } from '../interpreter/processor.ts';
@@ -185,13 +186,17 @@ export class Monitor implements Control {
   #installSegment(segment: number, compressed: boolean): void {
     const guest = this.guestState;
     const selector = guest.selector(segment);
+    const attributes = compressAttributes(guest.segment(segment, SegmentField.ATTRIBUTES), this.#kernelRing);
     this.#processor.state.setSegment(
       segment,
       compressed && showsRing(segment) ? compressSelector(selector, this.#kernelRing) : selector,
       guest.segment(segment, SegmentField.BASE),
       guest.segment(segment, SegmentField.LIMIT),
-      compressAttributes(guest.segment(segment, SegmentField.ATTRIBUTES), this.#kernelRing),
+      attributes,
     );
+    // Where nothing is rewritten loads are the processor's, from tables that are not the guest's.
+    if (this.#technique.rewrites && DATA_SEGMENTS & (1 << segment))
+      rememberSegment(guest, segment, attributes);
   }
   #runsDirectly(): boolean {
     return this.#technique.rewrites ? mayRunDirectly(this.guestState, this.#peek) : this.guestState.cpl === 3;

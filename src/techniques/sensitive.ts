@@ -5,9 +5,12 @@ import { meaningOf } from '../translator/opcodes.ts';
 import { Seg } from '../x86/registers.ts';
 import { type SensitiveInstruction, sensitiveInstructionNamed } from '../x86/sensitive-instructions.ts';
 
-const IN_CACHE = new Set(['cli', 'sti', 'pushf', 'popf', 'push.segment', 'mov.from.segment', 'rdtsc']);
-/** Of these, what would show the monitor to user code too, which has its own flags and selectors. */
-const IN_CACHE_EVERYWHERE = new Set(['rdtsc']);
+/** What would show the monitor to user code too, which has its own flags and may look at its selectors. */
+const IN_CACHE_EVERYWHERE = new Set(['rdtsc', 'mov_to_sreg', 'pop_sreg']);
+const IN_CACHE = new Set([
+  ...['cli', 'sti', 'pushf', 'popf', 'push.segment', 'mov.from.segment'],
+  ...IN_CACHE_EVERYWHERE,
+]);
 /** Always through the interrupt table or the SYSENTER registers, which are the monitor's. */
 const ENTERING = new Set(['int_n', 'int3', 'into', 'int1', 'sysenter']);
 

@@ -2,7 +2,7 @@
 import type { Instruction, Operand } from '../decoder/instruction.ts';
 import { type CalloutName, callouts } from '../instructions/callouts/index.ts';
 import type { AddressKind, OperandKind } from '../instructions/form.ts';
-import { findHandler, type Handler } from '../instructions/handlers.ts';
+import { findHandler, type Handler, type HandlerRequest } from '../instructions/handlers.ts';
 import { CalloutDetail, calloutNumber, WITNESSED } from '../instructions/operands.ts';
 import { RECORD_SIZE, RecordOffset } from '../instructions/record.ts';
 import { x87, x87Handler, x87Opcode } from '../instructions/x87/x87.ts';
@@ -201,10 +201,8 @@ const choose = (i: Instruction, mode: number, treatment: Treatment): Selected | 
     if (name === null || !(name in x87)) return undefined;
     const callout = selectCallout(name, false);
     const feature = x87Feature(name);
-    const memory = memoryOf(i);
-    const address = memory ? addressKind(i, memory, mode) : 'none';
     // What the builder knows for ordinary numbers goes on to the callout with all others.
-    const ordinary = findHandler(name, { shape: memory ? ['mem'] : [], address });
+    const ordinary = findHandler(name, memoryForm(i, mode));
     return { ...callout, ...(ordinary && { handler: ordinary }), ...(feature !== undefined && { feature }) };
   }
   if (i.opcode === 0x9b) return selectCallout('fwait', false);
@@ -217,7 +215,8 @@ const choose = (i: Instruction, mode: number, treatment: Treatment): Selected | 
   if ('callout' in meaning) {
     const callout = selectCallout(meaning.callout, callouts[meaning.callout].endsBlock);
     // What the builder can do of it, unless the monitor is to do all; the rest goes on to the callout.
-    const handler = treatment === Treatment.CALLOUT ? undefined : findHandler(meaning.callout, { system });
+    const form = { ...memoryForm(i, mode), system, flat: (mode & Mode.FLAT) !== 0 };
+    const handler = treatment === Treatment.CALLOUT ? undefined : findHandler(meaning.callout, form);
     return { ...callout, ...needs, ...(handler && { handler }) };
   }
   const name = meaning.handler;
@@ -236,6 +235,11 @@ const choose = (i: Instruction, mode: number, treatment: Treatment): Selected | 
   });
   if (!handler) return undefined;
   return { handler, callout: -1, endsBlock: handler.spec.endsBlock ?? false, ...needs };
+};
+/** What the builder does of callouts: a memory operand is one of the form, registers are in the record. */
+const memoryForm = (i: Instruction, mode: number): HandlerRequest => {
+  const memory = memoryOf(i);
+  return memory ? { shape: ['mem'], address: addressKind(i, memory, mode) } : { shape: [] };
 };
 /** What an x87 instruction needs besides the FPU (SDM vol. 2, FCMOVcc, FCOMI, FISTTP). */
 const x87Feature = (name: string): Feature | undefined => {

@@ -104,6 +104,9 @@ export const HISTORY_STEP = 4;
 /** Where the room for all of that ends. */
 export const STATE_END = 0x1000;
 
+/** 4 KiB behind it: what segment loads have found; see instructions/segment-lookaside.ts. No state of the guest. */
+export const SEGMENT_LOOKASIDE = 0x1000;
+
 /** Base addresses of the two system states. */
 export const SystemBase = { PHYSICAL: 0x400, VIRTUAL: 0x600 } as const;
 export type SystemBase = (typeof SystemBase)[keyof typeof SystemBase];

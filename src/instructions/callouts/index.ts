@@ -26,7 +26,7 @@ export { isVirtualInterruptPending } from './virtual-8086.ts';
 export interface Callout {
   /** Executes the instruction. @throws Fault before its first architectural change */
   readonly run: (cpu: Cpu, operands: Operands) => void;
-  /** Whether what comes next may not follow in the block: EIP, mode or mapping may be another. */
+  /** Whether what comes next may not follow in the block: EIP or mapping may be another, or usually the mode is. */
   readonly endsBlock: boolean;
 }
 
@@ -34,13 +34,13 @@ const inside = (run: Callout['run']): Callout => ({ run, endsBlock: false });
 const last = (run: Callout['run']): Callout => ({ run, endsBlock: true });
 
 export const callouts = {
-  mov_to_sreg: last(movToSegment),
-  pop_sreg: last(popSegment),
-  les: last(les),
-  lds: last(lds),
-  lss: last(lss),
-  lfs: last(lfs),
-  lgs: last(lgs),
+  mov_to_sreg: inside(movToSegment),
+  pop_sreg: inside(popSegment),
+  les: inside(les),
+  lds: inside(lds),
+  lss: inside(lss),
+  lfs: inside(lfs),
+  lgs: inside(lgs),
 
   lgdt: inside(lgdt),
   lidt: inside(lidt),
