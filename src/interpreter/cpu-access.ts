@@ -71,7 +71,8 @@ export class CpuAccess implements Cpu {
   get model(): CpuModel {
     return this.#platform.model;
   }
-  get #user(): boolean {
+  /** Whether operands are accessed with user privilege. */
+  protected get user(): boolean {
     return this.state.cpl === 3;
   }
 
@@ -99,14 +100,14 @@ export class CpuAccess implements Cpu {
   }
 
   read(segment: number, offset: number, size: Size): number {
-    return this.#load(this.#operand(segment, offset, size, false), size, this.#user);
+    return this.#load(this.#operand(segment, offset, size, false), size, this.user);
   }
   write(segment: number, offset: number, size: Size, value: number): void {
-    this.writeLinear(this.#operand(segment, offset, size, true), size, value, this.#user);
+    this.writeLinear(this.#operand(segment, offset, size, true), size, value, this.user);
   }
   probeWrite(segment: number, offset: number, size: number): void {
     const linear = this.#operand(segment, offset, size, true, NATURAL_BOUNDARY.get(size) ?? 1);
-    this.probeLinearWrite(linear, size, this.#user);
+    this.probeLinearWrite(linear, size, this.user);
   }
   requireAligned(segment: number, offset: number, size: number, boundary: number): void {
     if (checksAlignment(this.state)) this.#operand(segment, offset, size, false, boundary);

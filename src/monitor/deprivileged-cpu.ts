@@ -11,6 +11,8 @@ export interface GuestView {
   readDescriptor(selector: number): { low: number; high: number } | null;
   /** The ring of the guest's kernel. */
   readonly kernelRing: number;
+  /** Whether the guest's code runs as its user, whatever ring its kernel has. */
+  readonly user: boolean;
 }
 
 /** Where the monitor's own tables lie: what SGDT, SIDT, SLDT and STR show a guest that asks the processor. */
@@ -40,10 +42,23 @@ export class DeprivilegedCpu extends CpuAccess {
   }
   /** The guest's tables are not touched: the monitor's shadow has the accessed bit set already. */
   override writeDescriptorHigh(): void {}
+  /**
+   * Where the guest's kernel has ring 3 all pages are user pages to it: the monitor gives it shadow page tables of
+   * its own, and others, with the rights that the guest wants, to the guest's users.
+   */
+  protected override get user(): boolean {
+    return this.#guest.user;
+  }
+  override writeLinear(linear: number, size: Size, value: number, user: boolean): void {
+    super.writeLinear(linear, size, value, user && this.#guest.user);
+  }
+  override probeLinearWrite(linear: number, size: number, user: boolean): void {
+    super.probeLinearWrite(linear, size, user && this.#guest.user);
+  }
   /** Every field of the monitor's TSS is all ones: its I/O map lies beyond the limit, no task is linked. */
   override readLinear(linear: number, size: Size, user: boolean): number {
     if (!user && linear >= OwnTables.TSS && linear <= OwnTables.TSS + OwnTables.TSS_LIMIT)
       return (2 ** (8 * size) - 1) >>> 0;
-    return super.readLinear(linear, size, user);
+    return super.readLinear(linear, size, user && this.#guest.user);
   }
 }

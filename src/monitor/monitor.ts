@@ -121,6 +121,9 @@ export class Monitor implements Control {
       {
         readDescriptor: (selector) => this.#guest.readDescriptor(selector),
         kernelRing: this.#kernelRing,
+        get user() {
+          return mmu.user;
+        },
       },
     );
     if (!technique.rewrites)
@@ -180,7 +183,7 @@ export class Monitor implements Control {
     state.setSys(System.FLAGS, Flag.IF | (flags & visible));
     state.setSys(System.CR0, (guest.sys(System.CR0) & SHARED_CR0) | CR0.PG | CR0.WP);
     state.setSys(System.CR4, (guest.sys(System.CR4) & SHARED_CR4) | this.#ownCr4);
-    mmu.user = ring === 3;
+    mmu.user = guest.cpl === 3;
     this.#processor.mode = segmentMode(state) | (this.#runsDirectly() ? Mode.DIRECT : Mode.REWRITE);
   }
   #installSegment(segment: number, compressed: boolean): void {
@@ -224,7 +227,7 @@ export class Monitor implements Control {
           : guest.segment(segment, SegmentField.ATTRIBUTES),
       );
     }
-    mmu.user = state.cpl === 3;
+    mmu.user = guest.cpl === 3;
     this.#processor.mode = segmentMode(state) | (this.#runsDirectly() ? Mode.DIRECT : Mode.REWRITE);
   }
   /** Attributes of a segment just loaded, with the DPL that the guest's table has. */

@@ -38,7 +38,13 @@ export const techniqueNamed = (text: string): Technique => {
       throw new RangeError(`the technique ${name} has no variant ${word}: ${offer}`);
     }
     const variant = variants[word]!;
-    chosen = { ...chosen, ...variant, ...(chosen.exits && { exits: { ...chosen.exits, ...variant.exits } }) };
+    const bits = (chosen.processorCr4 ?? 0) | (variant.processorCr4 ?? 0);
+    chosen = {
+      ...chosen,
+      ...variant,
+      ...(chosen.exits && { exits: { ...chosen.exits, ...variant.exits } }),
+      ...(bits !== 0 && { processorCr4: bits }),
+    };
   }
   return { ...chosen, name: text };
 };

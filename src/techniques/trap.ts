@@ -13,6 +13,14 @@ export const trap: Technique = {
   kernelRing: 1,
   rewrites: false,
   variants: {
+    /** As monitors for processors without four usable rings do it: the guest's kernel and its users share one. */
+    ring3: {
+      description:
+        'naive trap-and-emulate: the guest kernel has ring 3, as its users have; nothing is rewritten',
+      kernelRing: 3,
+    },
+    /** SGDT, SIDT, SLDT, SMSW and STR trap outside ring 0 (SDM vol. 3, section 2.5, CR4.UMIP): five of seventeen. */
+    umip: { processorCr4: CR4.UMIP },
     /** RDTSC traps outside ring 0 (SDM vol. 2, RDTSC). */
     tsd: { processorCr4: CR4.TSD },
   },
