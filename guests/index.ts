@@ -101,6 +101,16 @@ const kernels: readonly GuestEntry[] = [
     },
     { timeoutSeconds: 60, shortRun: 'Paging is on: 4096 pages of 4096 bytes.' },
   ),
+  entry('red-pill', 'looks for a monitor, from ring 0 and from ring 3, by what the seventeen tell', {
+    failing: [],
+    lines: [
+      /^ {2}SIDT: FFC10000, which should be /,
+      /^Seen from the kernel: 8 of 8 answers were not mine$/,
+      /^Seen from user mode: 7 of 8 answers were not mine$/,
+      /^a monitor is here: GDT at FFC00000, IDT at FFC10000, my kernel in ring 1$/,
+    ],
+    reason: 'every answer is the processor’s own, of the monitor; only CS is as it should be, in ring 3',
+  }),
   entry(
     'preempt',
     'preemptive processes in ring 3: address spaces, demand paging, copy on write, system calls',
