@@ -57,6 +57,9 @@ const told: Readonly<Record<string, string>> = {
   LSL: 'limit',
   'PUSH segment register': 'RPL',
   'MOV from segment register': 'RPL',
+  FNSTENV: 'selectors',
+  FNSAVE: 'selectors',
+  FXSAVE: 'selectors',
 };
 
 /** One place where an instruction lies in one way. */
