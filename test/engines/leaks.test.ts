@@ -10,7 +10,7 @@ import { lostBy } from './lost.ts';
 import { runGuest } from './support.ts';
 
 /** Instructions after which a guest that waits forever is given up. */
-const PATIENCE = 1e6;
+const PATIENCE = 1e5;
 
 const leaksOf = async (name: string, technique: TechniqueName): Promise<LeakReport> =>
   (await runGuest(findGuest(name), technique, { instructions: PATIENCE })).machine.leaks!;
