@@ -8,12 +8,18 @@ import { ExitCode } from './exit-codes.ts';
 import type { GeneratedFiles } from './generated-files.ts';
 import { addImageOptions, type ImageFlags, kernelName, readImage } from './image-options.ts';
 import { addLimitOptions, type LimitFlags, planLimits } from './limit-options.ts';
-import { addHardwareOptions, type HardwareFlags, planHardware } from './machine-options.ts';
+import {
+  addHardwareOptions,
+  addTechniqueOption,
+  type HardwareFlags,
+  planHardware,
+  type TechniqueFlags,
+} from './machine-options.ts';
 import { addResultOptions, ResultFiles, type ResultFlags, watchRun } from './results.ts';
 import { addSymbolOption, readSymbols, type SymbolFlags } from './symbol-options.ts';
 import { parseWhole } from './values.ts';
 
-interface AuditFlags extends ImageFlags, HardwareFlags, LimitFlags, ResultFlags, SymbolFlags {
+interface AuditFlags extends ImageFlags, HardwareFlags, TechniqueFlags, LimitFlags, ResultFlags, SymbolFlags {
   readonly staticOnly?: boolean;
   readonly top: number;
 }
@@ -26,12 +32,14 @@ under the technique that is chosen. Ctrl-C ends the run; what was found by then 
 /** @param finish is told the exit code */
 export const auditCommand = (generated: GeneratedFiles, finish: (exitCode: number) => void): Command =>
   addResultOptions(
-    addHardwareOptions(
-      addLimitOptions(
-        addSymbolOption(
-          addImageOptions(
-            new Command('audit').description(
-              'list the sensitive and privileged instructions of a kernel, in its file and in a run of it',
+    addTechniqueOption(
+      addHardwareOptions(
+        addLimitOptions(
+          addSymbolOption(
+            addImageOptions(
+              new Command('audit').description(
+                'list the sensitive and privileged instructions of a kernel, in its file and in a run of it',
+              ),
             ),
           ),
         ),

@@ -25,7 +25,6 @@ import {
 /** Of the machine alone: every command that runs a guest has them. */
 export interface HardwareFlags {
   readonly memory?: number;
-  readonly technique?: TechniqueName;
   readonly cpu?: CpuModelName;
   readonly engine?: 'core' | 'reference';
   readonly clock?: 'virtual' | 'wall';
@@ -36,7 +35,11 @@ export interface HardwareFlags {
   readonly device?: DebugExitPorts;
 }
 
-export interface MachineFlags extends HardwareFlags {
+export interface TechniqueFlags {
+  readonly technique?: TechniqueName;
+}
+
+export interface MachineFlags extends HardwareFlags, TechniqueFlags {
   readonly serial?: readonly CharacterDevice[];
   readonly debugcon?: CharacterDevice;
   readonly reboot: boolean;
@@ -45,13 +48,16 @@ export interface MachineFlags extends HardwareFlags {
   readonly logLevel: LogLevel;
 }
 
+/** Adds the option of commands that run one technique. */
+export const addTechniqueOption = (command: Command): Command =>
+  command.addOption(
+    new Option('--technique <name>', `${techniqueNames.join(', ')} (bt)`).argParser(parseTechnique),
+  );
+
 /** Adds the options of the machine to a command. */
 export const addHardwareOptions = (command: Command): Command =>
   command
     .addOption(new Option('-m, --memory <size>', 'guest memory, 2M to 1980M (256M)').argParser(parseSize))
-    .addOption(
-      new Option('--technique <name>', `${techniqueNames.join(', ')} (bt)`).argParser(parseTechnique),
-    )
     .addOption(
       new Option('--cpu <model>', 'the processor that the guest finds (pentium4)').choices(
         Object.keys(cpuModels),
@@ -90,7 +96,7 @@ export const addHardwareOptions = (command: Command): Command =>
 
 /** Adds the options of `run`: of the machine, of its consoles, and of what is reported. */
 export const addMachineOptions = (command: Command): Command =>
-  addHardwareOptions(command)
+  addTechniqueOption(addHardwareOptions(command))
     .addOption(
       new Option(
         '--serial <device>',
@@ -112,7 +118,10 @@ export const addMachineOptions = (command: Command): Command =>
     );
 
 /** The machine that the options describe. */
-export const planHardware = (flags: HardwareFlags, core: Uint8Array<ArrayBuffer>): CreateOptions => {
+export const planHardware = (
+  flags: HardwareFlags & TechniqueFlags,
+  core: Uint8Array<ArrayBuffer>,
+): CreateOptions => {
   const { memory, technique, cpu, engine, clock, cacheSize, device: debugExit } = flags;
   const { eviction, chaining, blockLength } = flags;
   return {

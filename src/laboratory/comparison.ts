@@ -27,6 +27,10 @@ export type RunEnd =
   | Exclude<Outcome, { readonly kind: 'stopped' }>
   /** The console showed the text that was waited for. */
   | { readonly kind: 'reached' }
+  /** The guest waits, and nothing is going to wake it. */
+  | { readonly kind: 'waiting' }
+  /** It went on long after the reference had ended. */
+  | { readonly kind: 'outlasted' }
   /** The user ended the run. */
   | { readonly kind: 'interrupted' }
   /** The technique cannot run this guest, or the machine could not be made. */

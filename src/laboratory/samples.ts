@@ -1,8 +1,9 @@
 /** The main counts of a run over virtual time, in a bounded number of snapshots. */
 import type { Machine } from '../machine/machine.ts';
+import { collectTotals, type Totals } from '../machine/statistics.ts';
 
 /** Everything counted from the start of the run up to this moment. */
-export interface Sample {
+export interface Sample extends Totals {
   /** Virtual time since power-on. */
   readonly guestMilliseconds: number;
   /** Host time the machine has run; measured, the others are counted. */
@@ -15,13 +16,7 @@ export interface Sample {
   readonly retranslations: number;
   readonly evictions: number;
   readonly invalidations: number;
-  readonly callouts: number;
-  readonly inCache: number;
-  readonly traps: number;
-  readonly hiddenPageFaults: number;
-  readonly exits: number;
   readonly interrupts: number;
-  readonly interventions: number;
 }
 
 /** Snapshots above which every second one is dropped. */
@@ -51,27 +46,23 @@ export class Sampler {
     this.#due = this.#machine.processor.retired + this.#interval;
   }
   #take(): void {
-    const s = this.#machine.statistics();
-    const total = (counts: Readonly<Record<string, number>>) =>
-      Object.values(counts).reduce((sum, n) => sum + n, 0);
+    const { processor, clock, hostMilliseconds } = this.#machine;
+    const totals = collectTotals(this.#machine);
+    const { lookups, hits, translations, retranslations, evictions, invalidations } =
+      processor.cache.counters;
     this.#samples.push({
-      guestMilliseconds: s.guestMilliseconds,
-      hostMilliseconds: s.hostMilliseconds,
-      instructions: s.instructions,
-      blocks: s.blocks,
-      lookups: s.cache.lookups,
-      hits: s.cache.hits,
-      translations: s.cache.translations,
-      retranslations: s.cache.retranslations,
-      evictions: s.cache.evictions,
-      invalidations: s.cache.invalidations,
-      callouts: total(s.callouts),
-      inCache: s.inCache,
-      traps: total(s.traps),
-      hiddenPageFaults: s.monitor?.hiddenPageFaults ?? 0,
-      exits: total(s.exits),
-      interrupts: s.interrupts,
-      interventions: s.interventions,
+      guestMilliseconds: clock.now() / 1e6,
+      hostMilliseconds,
+      instructions: processor.retired,
+      blocks: processor.blocksEntered,
+      lookups,
+      hits,
+      translations,
+      retranslations,
+      evictions,
+      invalidations,
+      interrupts: processor.interruptsTaken,
+      ...totals,
     });
   }
 

@@ -375,10 +375,11 @@ export class Machine {
     return this.#since;
   }
   #pause(): void {
-    this.#hostTime = this.#hostMilliseconds;
+    this.#hostTime = this.hostMilliseconds;
     this.#since = undefined;
   }
-  get #hostMilliseconds(): number {
+  /** Host time in `run` and `advance` so far. */
+  get hostMilliseconds(): number {
     return this.#hostTime + (this.#since === undefined ? 0 : performance.now() - this.#since);
   }
   /** Executes one slice. @param most instructions at most @returns host milliseconds to sleep */
@@ -428,7 +429,7 @@ export class Machine {
   }
   /** Everything counted so far. */
   statistics(): Statistics {
-    return collectStatistics(this, this.#hostMilliseconds);
+    return collectStatistics(this, this.hostMilliseconds);
   }
 }
 

@@ -105,9 +105,51 @@ const vectors = (count: (vector: number) => number): Counts =>
 export const total = (counts: Counts): number => Object.values(counts).reduce((a, b) => a + b, 0);
 const ratio = (part: number, whole: number): number => (whole === 0 ? 0 : part / whole);
 
-export const collectStatistics = (machine: Machine, hostMilliseconds: number): Statistics => {
+/** The sums of what is counted by name: quickly had, in the course of a run. */
+export interface Totals {
+  readonly callouts: number;
+  readonly directCallouts: number;
+  readonly inCache: number;
+  readonly traps: number;
+  readonly emulatedTraps: number;
+  readonly hiddenPageFaults: number;
+  readonly exits: number;
+  readonly interventions: number;
+}
+
+const sumOf = (counts: Float64Array): number => {
+  let sum = 0;
+  for (let i = 0; i < counts.length; i++) sum += counts[i]!;
+  return sum;
+};
+
+export const collectTotals = (machine: Machine): Totals => {
   const { processor } = machine;
   processor.collectCounters();
+  const { faultCounts, emulatedFaultCounts, virtualCallouts, directCallouts, interruptsTaken } = processor;
+  const hardware = machine.hardwareCounters;
+  const monitor = machine.monitorCounters;
+  const callouts = monitor ? sumOf(virtualCallouts) : 0;
+  const direct = monitor ? sumOf(directCallouts) : 0;
+  const traps = sumOf(faultCounts) - (monitor ? sumOf(emulatedFaultCounts) : 0);
+  const hiddenPageFaults = (hardware ?? monitor)?.hiddenPageFaults ?? 0;
+  const exits = hardware ? total(hardware.exits) : 0;
+  const monitored = callouts + direct + traps + interruptsTaken + hiddenPageFaults;
+  return {
+    callouts,
+    directCallouts: direct,
+    inCache: processor.inCacheCount,
+    traps,
+    emulatedTraps: monitor ? total(monitor.emulatedTraps) : 0,
+    hiddenPageFaults,
+    exits,
+    interventions: hardware ? exits + hardware.emulatedInstructions : monitor ? monitored : 0,
+  };
+};
+
+export const collectStatistics = (machine: Machine, hostMilliseconds: number): Statistics => {
+  const { processor } = machine;
+  const { interventions } = collectTotals(machine);
   const { counters } = processor.cache;
   const { faultCounts, emulatedFaultCounts, blocksEntered, interruptsTaken } = processor;
   const hardware = machine.hardwareCounters;
@@ -125,15 +167,6 @@ export const collectStatistics = (machine: Machine, hostMilliseconds: number): S
         reflectedTraps: vectors((vector) => trapped(vector) - monitor.emulatedVectors[vector]!),
       }
     : { callouts: {}, directCallouts: {}, emulatedTraps: {}, reflectedTraps: {} };
-  const interventions = hardware
-    ? total(hardware.exits) + hardware.emulatedInstructions
-    : monitor
-      ? total(monitored.callouts) +
-        total(monitored.directCallouts) +
-        total(traps) +
-        interruptsTaken +
-        monitor.hiddenPageFaults
-      : 0;
   const chained = blocksEntered - (counters.lookups - counters.fetchFaults);
   return {
     technique: machine.technique,

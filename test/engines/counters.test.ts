@@ -1,7 +1,7 @@
 /** Nothing is counted twice or forgotten: what goes in comes out. */
 import { describe, expect, test } from 'vitest';
 import { findGuest } from '../../guests/index.ts';
-import { total } from '../../src/machine/statistics.ts';
+import { collectTotals, total } from '../../src/machine/statistics.ts';
 import { engine, runGuest } from './support.ts';
 
 /** A slow engine takes guests and parts of guests that are short. */
@@ -30,6 +30,16 @@ describe.each(cases)('$name under $technique', ({ name, technique }) => {
     expect(cache.retranslations).toBeLessThan(cache.translations);
     expect(cache.chained).toBeGreaterThan(0);
     expect(s.blocks).toBe(cache.chained + cache.hits + cache.translations + cache.passing);
+    expect(collectTotals(machine)).toEqual({
+      callouts: total(s.callouts),
+      directCallouts: total(s.directCallouts),
+      inCache: s.inCache,
+      traps: total(s.traps),
+      emulatedTraps: total(s.emulatedTraps),
+      hiddenPageFaults: s.monitor?.hiddenPageFaults ?? 0,
+      exits: total(s.exits),
+      interventions: s.interventions,
+    });
     if (technique !== 'bt') expect(s.rewritten).toBeNull();
     if (technique === 'native') expect(s.interventions).toBe(0);
     else if (technique.startsWith('hw'))
