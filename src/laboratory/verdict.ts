@@ -2,6 +2,7 @@
 import type { Difference, RunEnd, Verdict } from './comparison.ts';
 import { linesOf } from './console-record.ts';
 import type { RunReport } from './run.ts';
+import { describeOutcome } from './words.ts';
 
 /** Ends that the guest brought about, or that were waited for. */
 const CONCLUSIONS = new Set<RunEnd['kind']>([
@@ -18,29 +19,19 @@ export const isConcluded = (end: RunEnd): boolean => CONCLUSIONS.has(end.kind);
 /** How a run ended, in a few words. */
 export const describeEnd = (end: RunEnd): string => {
   switch (end.kind) {
-    case 'power-off':
-      return 'powered off';
-    case 'reset':
-      return 'reset';
-    case 'exit':
-      return `exit status ${end.status}`;
-    case 'shutdown':
-      return `shut down: ${end.reason}`;
-    case 'halted':
-      return 'halted for good';
     case 'reached':
-      return 'reached the text';
+      return 'printed the text';
     case 'waiting':
       return 'waits for ever';
     case 'outlasted':
       return 'still running long after the reference had ended';
-    case 'limit':
-      return end.reached === 'instructions' ? 'limit of instructions' : 'limit of time';
     case 'interrupted':
       return 'interrupted';
     case 'refused':
     case 'failed':
       return `${end.kind}: ${end.reason}`;
+    default:
+      return describeOutcome(end);
   }
 };
 
