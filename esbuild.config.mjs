@@ -87,6 +87,7 @@ export const buildBundles = async (dist) => {
       ...common,
       entryPoints: {
         cli: `${root}src/cli/main.ts`,
+        'comparison-thread': `${root}src/cli/comparison-thread.ts`,
         vectors: `${root}test/vectors/main.ts`,
         fuzz: `${root}test/fuzz/main.ts`,
         'fuzz-worker': `${root}test/fuzz/worker.ts`,

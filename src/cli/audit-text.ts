@@ -1,22 +1,12 @@
 /** The audit as text, at most 100 columns wide. */
 import type { Audit, AuditedInstruction, AuditedSite } from '../laboratory/audit.ts';
 import { classOf, describeOutcome } from '../laboratory/words.ts';
+import { columns } from './columns.ts';
 
 const count = (n: number): string => n.toLocaleString('en');
 const share = (part: number, whole: number): string =>
   whole === 0 ? '' : ` (${((100 * part) / whole).toPrecision(2)} %)`;
 const hex = (n: number): string => n.toString(16).padStart(8, '0');
-
-/** Columns as wide as their widest cell; those in `right` are flush right. */
-const columns = (rows: readonly (readonly string[])[], right: readonly number[]): string[] => {
-  const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
-  return rows.map((row) =>
-    row
-      .map((cell, i) => (right.includes(i) ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)))
-      .join('  ')
-      .trimEnd(),
-  );
-};
 
 const head = ({ kernel, file, run, instructions }: Audit): string[] => {
   const lines = [

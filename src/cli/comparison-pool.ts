@@ -80,7 +80,9 @@ export class ComparisonPool {
     return new Promise((resolve) => {
       let report: RunReport | undefined;
       let failure: RunReport['end'] | undefined;
-      const worker = new Worker(new URL('./comparison-thread.js', import.meta.url), { workerData: experiment });
+      const worker = new Worker(new URL('./comparison-thread.js', import.meta.url), {
+        workerData: experiment,
+      });
       this.#running.set(technique, worker);
       this.#restrict(worker);
       worker.on('message', (message: Message) => {

@@ -13,7 +13,10 @@ parentPort!.on('message', (order: Order) => {
   if (order.kind === 'restrict') run.restrict(order.instructions);
   else run.stop({ kind: 'interrupted' });
 });
-const timer = setInterval(() => send({ kind: 'progress', instructions: run.progress.instructions }), INTERVAL);
+const timer = setInterval(
+  () => send({ kind: 'progress', instructions: run.progress.instructions }),
+  INTERVAL,
+);
 const report = await run.run();
 clearInterval(timer);
 send({ kind: 'report', report });

@@ -8,14 +8,26 @@ import { ExitCode, signalExitCode } from './exit-codes.ts';
 import type { GeneratedFiles } from './generated-files.ts';
 import { addImageOptions, type ImageFlags, kernelName, readImage } from './image-options.ts';
 import { addLimitOptions, type LimitFlags, planLimits } from './limit-options.ts';
-import { addHardwareOptions, type HardwareFlags, planHardware } from './machine-options.ts';
+import {
+  addHardwareOptions,
+  addTechniqueOption,
+  type HardwareFlags,
+  planHardware,
+  type TechniqueFlags,
+} from './machine-options.ts';
 import { StatusLine } from './progress.ts';
 import { addResultOptions, ResultFiles, type ResultFlags } from './results.ts';
 import { addSymbolOption, readSymbols, type SymbolFlags } from './symbol-options.ts';
 import { UserError } from './user-error.ts';
 import { parseTechnique } from './values.ts';
 
-interface DivergeFlags extends ImageFlags, HardwareFlags, LimitFlags, ResultFlags, SymbolFlags {
+interface DivergeFlags
+  extends TechniqueFlags,
+    ImageFlags,
+    HardwareFlags,
+    LimitFlags,
+    ResultFlags,
+    SymbolFlags {
   readonly between?: readonly [TechniqueName, TechniqueName];
   readonly engines?: readonly [EngineName, EngineName];
   readonly chunk?: number;
@@ -76,11 +88,13 @@ const nameOf = (flags: DivergeFlags, i: 0 | 1): string =>
 export const divergeCommand = (generated: GeneratedFiles, finish: (exitCode: number) => void): Command =>
   addResultOptions(
     addLimitOptions(
-      addHardwareOptions(
-        addSymbolOption(
-          addImageOptions(
-            new Command('diverge').description(
-              'run a guest under two techniques in lockstep and find the first instruction that differs',
+      addTechniqueOption(
+        addHardwareOptions(
+          addSymbolOption(
+            addImageOptions(
+              new Command('diverge').description(
+                'run a guest under two techniques in lockstep and find the first instruction that differs',
+              ),
             ),
           ),
         ),

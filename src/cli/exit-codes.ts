@@ -10,6 +10,8 @@ export const ExitCode = {
   REFUSED: 2,
   /** The guest's processor shut down. */
   SHUTDOWN: 3,
+  /** A limit ended what the guest, or the work, would have gone on with. */
+  LIMIT: 4,
   /** A defect of this program. */
   DEFECT: 70,
 } as const;

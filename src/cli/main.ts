@@ -3,6 +3,7 @@
 import { Command, CommanderError } from 'commander';
 import manifest from '../../package.json' with { type: 'json' };
 import { auditCommand } from './audit.ts';
+import { compareCommand } from './compare.ts';
 import { divergeCommand } from './diverge.ts';
 import { EXIT_CODES_HELP, ExitCode } from './exit-codes.ts';
 import { generatedFiles } from './generated-files.ts';
@@ -38,7 +39,7 @@ const main = async (args: readonly string[]): Promise<number> => {
     exitCode = code;
   };
   const run = runCommand(generatedFiles, finish);
-  const others = [helloCommand, auditCommand, divergeCommand].map((command) =>
+  const others = [helloCommand, compareCommand, auditCommand, divergeCommand].map((command) =>
     command(generatedFiles, finish),
   );
   const program = new Command('ringdown')

@@ -1,6 +1,6 @@
 /** Puts runs of one guest together: verdicts, modelled cycles, and what the page and the table need of each. */
 import { techniqueNamed } from '../index.ts';
-import type { Comparison, Subject, TechniqueRun } from './comparison.ts';
+import type { Comparison, Place, Subject, TechniqueRun } from './comparison.ts';
 import { linesOf } from './console-record.ts';
 import { type Costs, modelledCycles } from './costs.ts';
 import type { RunReport } from './run.ts';
@@ -23,12 +23,19 @@ export interface ComparisonConditions {
   readonly costs: Costs;
   readonly simultaneous: number;
   readonly interrupted: boolean;
+  /** Name of a linear address in the guest's kernel. */
+  symbolAt?(linear: number): string | undefined;
 }
+
+const named = (place: Place, symbolAt: ComparisonConditions['symbolAt']): Place => {
+  const symbol = symbolAt?.(place.linear);
+  return symbol === undefined ? place : { ...place, symbol };
+};
 
 /** @param reports in the order in which they are to be shown */
 export const compareRuns = (
   reports: readonly RunReport[],
-  { subject, costs, simultaneous, interrupted }: ComparisonConditions,
+  { subject, costs, simultaneous, interrupted, symbolAt }: ComparisonConditions,
 ): Comparison => {
   const reference = reports.find(({ technique }) => technique === REFERENCE);
   const options = { ignoreNumbers: subject.clock === 'wall' };
@@ -40,7 +47,7 @@ export const compareRuns = (
       description: techniqueNamed(technique).description,
       end,
       verdict: judge(report, reference, options),
-      place,
+      place: place && named(place, symbolAt),
       statistics,
       modelled: statistics && modelledCycles(statistics, costs),
       samples,

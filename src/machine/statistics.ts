@@ -123,21 +123,32 @@ const sumOf = (counts: Float64Array): number => {
   return sum;
 };
 
+/** Callouts by number. Where nothing is rewritten, whatever goes to the monitor does so directly. */
+const calloutCounts = ({ processor, rewrites }: Machine) => {
+  const { virtualCallouts, directCallouts } = processor;
+  if (rewrites) return { rewritten: virtualCallouts, direct: directCallouts };
+  return {
+    rewritten: new Float64Array(virtualCallouts.length),
+    direct: directCallouts.map((n, i) => n + virtualCallouts[i]!),
+  };
+};
+
 export const collectTotals = (machine: Machine): Totals => {
   const { processor } = machine;
   processor.collectCounters();
-  const { faultCounts, emulatedFaultCounts, virtualCallouts, directCallouts, interruptsTaken } = processor;
+  const { faultCounts, emulatedFaultCounts, interruptsTaken } = processor;
+  const { rewritten, direct } = calloutCounts(machine);
   const hardware = machine.hardwareCounters;
   const monitor = machine.monitorCounters;
-  const callouts = monitor ? sumOf(virtualCallouts) : 0;
-  const direct = monitor ? sumOf(directCallouts) : 0;
+  const callouts = monitor ? sumOf(rewritten) : 0;
+  const directCallouts = monitor ? sumOf(direct) : 0;
   const traps = sumOf(faultCounts) - (monitor ? sumOf(emulatedFaultCounts) : 0);
   const hiddenPageFaults = (hardware ?? monitor)?.hiddenPageFaults ?? 0;
   const exits = hardware ? total(hardware.exits) : 0;
-  const monitored = callouts + direct + traps + interruptsTaken + hiddenPageFaults;
+  const monitored = callouts + directCallouts + traps + interruptsTaken + hiddenPageFaults;
   return {
     callouts,
-    directCallouts: direct,
+    directCallouts,
     inCache: processor.inCacheCount,
     traps,
     emulatedTraps: monitor ? total(monitor.emulatedTraps) : 0,
@@ -161,8 +172,8 @@ export const collectStatistics = (machine: Machine, hostMilliseconds: number): S
   const traps = vectors(trapped);
   const monitored = monitor
     ? {
-        callouts: callouts(processor.virtualCallouts),
-        directCallouts: callouts(processor.directCallouts),
+        callouts: callouts(calloutCounts(machine).rewritten),
+        directCallouts: callouts(calloutCounts(machine).direct),
         emulatedTraps: sorted(monitor.emulatedTraps),
         reflectedTraps: vectors((vector) => trapped(vector) - monitor.emulatedVectors[vector]!),
       }
