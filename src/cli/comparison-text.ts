@@ -134,23 +134,21 @@ const byName = (
 const modelled = ({ costs, runs, reference }: Comparison): string[] => {
   const base = runs.find(({ technique }) => technique === reference)?.modelled?.total;
   const rows = runs.map(({ technique, modelled: m }) => {
-    if (!m) return [technique, NOTHING, NOTHING, NOTHING, ''];
-    const added = m.total - m.instructions;
-    const parts = m.parts.filter(({ event }) => event !== 'instruction').slice(0, 3);
+    if (!m) return [technique, NOTHING, NOTHING, ''];
+    const parts = m.parts.slice(0, 4);
     return [
       technique,
       count(m.total),
       base === undefined ? NOTHING : (m.total / base).toFixed(3),
-      percent(added / m.total),
       parts.map(({ event, cycles }) => `${event} ${percent(cycles / m.total)}`).join(', '),
     ];
   });
-  const head = ['', 'cycles', 'of the reference', 'added', 'most of it'];
+  const head = ['', 'cycles', 'of the reference', 'most of it'];
   const unpriced = new Set(runs.flatMap(({ modelled: m }) => m?.unpriced.map(({ event }) => event) ?? []));
   return [
     '',
     `modelled, not measured: cycles of ${costs.processor} (${costs.name})`,
-    ...columns([head, ...rows], [1, 2, 3]),
+    ...columns([head, ...rows], [1, 2]),
     ...(unpriced.size > 0 ? [`not in it, for want of a cost: ${[...unpriced].join(', ')}`] : []),
   ];
 };

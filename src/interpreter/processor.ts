@@ -651,7 +651,7 @@ export class Processor {
     if (virtual && !this.#emulating) {
       const direct = (words[State.MODE >> 2]! & Mode.DIRECT) !== 0;
       (direct ? this.directCallouts : this.virtualCallouts)[number]!++;
-    } else if (!virtual) this.longInstructions[number]!++;
+    }
     const cpu = control.cpu(virtual);
     const eip = words[State.EIP_PAGE >> 2]! + view.getUint16(record + RecordOffset.PAGE_OFFSET, true);
     cpu.instructionEip = eip >>> 0;
@@ -677,6 +677,8 @@ export class Processor {
       if (virtual && !this.#emulating) this.emulatedFaultCounts[thrown.vector]!++;
       return Exit.FAULT;
     }
+    // One that faulted has not been executed.
+    if (!virtual) this.longInstructions[number]!++;
     const { state } = cpu;
     const shadow = state.sys(System.SHADOW);
     if (shadow !== Shadow.NONE) {
