@@ -12,8 +12,9 @@ import { VirtualClock } from '../../src/machine/clock.ts';
 import { Pc } from '../../src/machine/pc.ts';
 import { RAM_BASE } from '../../src/memory/layout.ts';
 import { PhysicalMemory } from '../../src/memory/physical.ts';
+import { HardwareControl } from '../../src/monitor/hardware-control.ts';
 import { MONITOR_MEMORY, Monitor } from '../../src/monitor/monitor.ts';
-import { techniques } from '../../src/techniques/index.ts';
+import { techniqueNamed } from '../../src/techniques/index.ts';
 import { cpuModels } from '../../src/x86/cpu-models.ts';
 import { Fault } from '../../src/x86/exceptions.ts';
 import { System } from '../../src/x86/state.ts';
@@ -72,10 +73,10 @@ export class FuzzMachine {
 
   constructor(variant: Variant, wide: boolean, decoder: Decoder) {
     this.variant = variant;
-    const technique = techniques[variant.technique];
+    const technique = techniqueNamed(variant.technique);
     this.memory = new PhysicalMemory(
       wide ? WIDE_RAM : SMALL_RAM,
-      technique.kernelRing === null ? 0 : MONITOR_MEMORY,
+      technique.kernelRing === null || technique.mmu === 'nested' ? 0 : MONITOR_MEMORY,
       variant.cacheSize,
     );
     this.#ram = this.memory.ram();
@@ -100,10 +101,15 @@ export class FuzzMachine {
         if (machine.#noted(vector, error)) super.onFault(vector, error);
       }
     }
-    this.control =
-      technique.kernelRing === null
-        ? new NotingControl(processor, this.#platform)
-        : new NotingMonitor(processor, this.#platform, technique);
+    class NotingHardware extends HardwareControl {
+      override onFault(vector: number, error: number): void {
+        if (machine.#noted(vector, error)) super.onFault(vector, error);
+      }
+    }
+    if (technique.kernelRing === null) this.control = new NotingControl(processor, this.#platform);
+    else if (technique.kernelRing === 0)
+      this.control = new NotingHardware(processor, this.#platform, technique);
+    else this.control = new NotingMonitor(processor, this.#platform, technique);
     processor.control = this.control;
     processor.acknowledgeInterrupt = () => this.#acknowledge();
     this.#tables = new CoherentTables(processor, this.control.guestState, () =>

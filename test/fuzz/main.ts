@@ -21,7 +21,7 @@ const GROWTH_ALLOWED = 96 << 20;
 /** Findings after which the rest is not looked for: most of them will have one cause. */
 const MOST_FOUND = 20;
 const ENGINES = ['core', 'reference'];
-const TECHNIQUES = ['native', 'bt'];
+const TECHNIQUES = ['native', 'bt', 'hw', 'hw+nested'];
 const PEERS = ['silicon'];
 
 interface Options {
@@ -214,7 +214,7 @@ const program = new Command('fuzz')
   .option('--seconds <n>', 'how long', count, 60)
   .option('--seed <n>', 'which cases', count, 1)
   .option('--engines <list>', 'core,reference', listOf(ENGINES), ENGINES)
-  .option('--techniques <list>', 'native,bt', listOf(TECHNIQUES), TECHNIQUES)
+  .option('--techniques <list>', 'native,bt,hw,hw+nested', listOf(TECHNIQUES), TECHNIQUES)
   .option(
     '--peers <list>',
     'silicon: a real processor, by the recorder in RINGDOWN_ORACLE',

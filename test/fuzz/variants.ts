@@ -4,7 +4,7 @@ import type { EngineName } from '../../src/machine/machine.ts';
 export interface Variant {
   readonly name: string;
   readonly engine: EngineName;
-  readonly technique: 'native' | 'bt';
+  readonly technique: 'native' | 'bt' | 'hw' | 'hw+nested';
   /** Longest block in instructions. */
   readonly blockLength: number;
   /** Translation cache in bytes. */
@@ -17,7 +17,7 @@ const TINY = 10 << 10;
 
 const variant = (
   engine: EngineName,
-  technique: 'native' | 'bt',
+  technique: Variant['technique'],
   blockLength: number,
   cacheSize = ORDINARY,
 ): Variant => ({
@@ -40,8 +40,10 @@ export const others: readonly Variant[] = [
   variant('core', 'bt', 12),
   variant('core', 'native', 1),
   variant('core', 'bt', 32, TINY),
+  variant('core', 'hw', 32),
   variant('core', 'native', 64, TINY),
   variant('reference', 'bt', 12),
+  variant('core', 'hw+nested', 12),
   variant('reference', 'native', 1),
   variant('core', 'native', 32),
 ];

@@ -10,7 +10,7 @@ import { Area, codeOffset, GDT_LIMIT, IDT_LIMIT, Selector, SMALL_RAM, writeImage
 import { le16, le32 } from './operands.ts';
 import type { Found } from './session.ts';
 
-const TECHNIQUES = ['native', 'bt', 'trap'] as const;
+const TECHNIQUES = ['native', 'bt', 'trap', 'hw', 'hw+nested'] as const;
 const MEMORY = 2 << 20;
 /** Where the kernel is loaded: a stub, then the image that it moves down. */
 const BASE = 0x100000;
