@@ -98,6 +98,7 @@ export const buildBundles = async (dist) => {
         'bench-nano': `${root}bench/nano.ts`,
         'bench-laboratory': `${root}bench/laboratory.ts`,
         'bench-techniques': `${root}bench/techniques.ts`,
+        'bench-cache': `${root}bench/cache.ts`,
       },
       platform: 'node',
       splitting: true,
