@@ -26,8 +26,8 @@ export interface Control {
   /** An external interrupt is taken. */
   onInterrupt(vector: number): void;
   treatment(instruction: Instruction, mode: number): Treatment;
-  /** A watched page was written (Watch.TRACE). */
-  onTracedWrite?(physical: number, size: number): void;
+  /** A traced page was written. @param watch why it is watched: Watch.PAGE_TABLE, Watch.DESCRIPTORS */
+  onTracedWrite?(physical: number, size: number, watch: number): void;
   /** Looks on when instructions are executed that `treatment` wants witnessed. */
   readonly witness?: Witness;
 }

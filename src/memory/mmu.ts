@@ -29,7 +29,7 @@ import type { PhysicalMemory } from './physical.ts';
 import { Tlb } from './tlb.ts';
 
 /** Why a physical page may not be written without being told. */
-export const Watch = { CODE: 1, TRACE: 2, JOURNAL: 4 } as const;
+export const Watch = { CODE: 1, PAGE_TABLE: 2, JOURNAL: 4, DESCRIPTORS: 8 } as const;
 
 export interface MmuHooks {
   /**
@@ -66,7 +66,7 @@ export class Mmu {
 
   constructor(memory: PhysicalMemory, state: CpuState) {
     this.memory = memory;
-    this.tlb = new Tlb(memory.words);
+    this.tlb = new Tlb(memory.words, memory.size / PAGE_SIZE);
     this.#tables = {
       read: (physical, size) => {
         this.hooks.onPhysicalAccess?.(physical, false);
@@ -114,6 +114,12 @@ export class Mmu {
   translate(linear: number, write: boolean, user: boolean): number {
     const word = this.tlb.word(linear, write ? TLB_WRITE_OFFSET : TLB_READ_OFFSET, user);
     if (word !== 0) return this.#physicalOf(word, linear);
+    const watched = write ? this.tlb.watchedWord(linear, user) : 0;
+    if (watched !== 0) {
+      const known = this.#physicalOf(watched, linear);
+      if (this.#watchOf(known) === 0) this.tlb.unwatched(linear, user);
+      return known;
+    }
     const physical = this.#walk(linear, (write ? PageFault.W : 0) | (user ? PageFault.U : 0));
     if (physical < 0) return -1;
     const t = this.#translation;
@@ -121,8 +127,11 @@ export class Mmu {
     if (host >= 0 && !this.hooks.isUncached?.(linear >>> 0)) {
       const page = host & -PAGE_SIZE;
       this.tlb.fill(linear, page, TLB_READ_OFFSET, user, t.global, t.large);
-      if (write && t.writable && this.memory.isWritable(physical) && this.#watchOf(physical) === 0)
-        this.tlb.fill(linear, page, TLB_WRITE_OFFSET, user, t.global, t.large);
+      if (write && t.writable && this.memory.isWritable(physical)) {
+        if (this.#watchOf(physical) === 0)
+          this.tlb.fill(linear, page, TLB_WRITE_OFFSET, user, t.global, t.large);
+        else this.tlb.fillWatched(linear, page, user, t.global);
+      }
     }
     return physical;
   }
@@ -323,20 +332,27 @@ export class Mmu {
   slowCommit(linear: number, size: number): void {
     const { bytes, view } = this.memory;
     const inPage = PAGE_SIZE - (linear & (PAGE_SIZE - 1));
-    if (size <= inPage && (size === 1 || size === 2 || size === 4)) {
-      const value =
-        size === 4
-          ? view.getInt32(BOUNCE_BUFFER, true)
-          : size === 2
-            ? view.getUint16(BOUNCE_BUFFER, true)
-            : bytes[BOUNCE_BUFFER]!;
-      this.writePhysical(this.#firstPage, size, value);
+    if (size <= inPage && size !== 10) {
+      if (size >= 4) this.#writeDoublewords(this.#firstPage, size);
+      else
+        this.writePhysical(
+          this.#firstPage,
+          size,
+          size === 2 ? view.getUint16(BOUNCE_BUFFER, true) : bytes[BOUNCE_BUFFER]!,
+        );
       return;
     }
     for (let i = 0; i < size; i++) {
       const physical = i < inPage ? this.#firstPage + i : this.#secondPage + i - inPage;
       this.writePhysical(physical, 1, bytes[BOUNCE_BUFFER + i]!);
     }
+  }
+  /** Writes 4, 8 or 16 bytes from the bounce buffer within a page, and tells of them once. */
+  #writeDoublewords(physical: number, size: number): void {
+    for (let i = 0; i < size; i += 4)
+      this.memory.write(physical + i, 4, this.memory.view.getInt32(BOUNCE_BUFFER + i, true));
+    const watch = this.#watchOf(physical);
+    if (watch !== 0) this.hooks.onWatchedWrite(physical, size, watch);
   }
   /** @returns 1, or 0 for a fault */
   slowWrite(linear: number, size: number, value: number): number {
@@ -351,8 +367,7 @@ export class Mmu {
     if (first < 0) return 0;
     const inPage = PAGE_SIZE - (linear & (PAGE_SIZE - 1));
     if (size <= inPage) {
-      for (let i = 0; i < size; i += 4)
-        this.writePhysical(first + i, 4, this.memory.view.getInt32(BOUNCE_BUFFER + i, true));
+      this.#writeDoublewords(first, size);
       return 1;
     }
     const second = this.translate((linear + inPage) >>> 0, true, user);

@@ -20,6 +20,8 @@ export const Entry = {
   /** In a page-table entry; a large page has it in bit 12. */
   PAT: 1 << 7,
   G: 1 << 8,
+  /** The first of three bits that are for software. */
+  AVAILABLE: 1 << 9,
   LARGE_PAT: 1 << 12,
 } as const;
 /** Execute-disable: bit 63 of a PAE entry, here in the high doubleword. */
@@ -42,6 +44,8 @@ export interface PagingModel {
   readonly large64: number;
   /** High doubleword of a PAE entry, without XD. */
   readonly high64: number;
+  /** A bit for software by which a monitor marks the pages it made of a large one; else 0. */
+  readonly partOfLarge: number;
 }
 
 /**
@@ -56,6 +60,7 @@ export const pagingModel = (physicalBits: number, pse36: boolean, pat: boolean):
     small: pat ? 0 : Entry.PAT,
     large64: ((1 << 21) - (1 << 13)) | (pat ? 0 : Entry.LARGE_PAT),
     high64: 0x7fffffff & ~((1 << (physicalBits - 32)) - 1),
+    partOfLarge: 0,
   };
 };
 
@@ -118,6 +123,14 @@ export class Translation {
   large = false;
   /** Table entries read on the way, also to a fault; the PDPTE registers are no memory. */
   entries = 0;
+  /** The directory entry used: its address, and as it was before the walk marked it; PAE: with its high doubleword. */
+  directoryAddress = 0;
+  directory = 0;
+  directoryHigh = 0;
+  /** The entry that maps the page: its address (the directory entry's for a large page), and as it is now. */
+  entryAddress = 0;
+  entry = 0;
+  entryHigh = 0;
 }
 
 /** Whether rights forbid an access. @param rights RW and US, set only where all levels have them set */
@@ -188,7 +201,8 @@ const fillIn = (
   out.user = (rights & Entry.US) !== 0;
   out.readOnly = (rights & Entry.RW) === 0;
   out.global = (entry & Entry.G) !== 0 && (mode.cr4 & CR4.PGE) !== 0;
-  out.large = large;
+  out.large = large || (entry & mode.model.partOfLarge) !== 0;
+  out.entry = entry;
 };
 
 const walk32 = (
@@ -225,12 +239,17 @@ const walk32 = (
     ? (((entry & 0xffc00000) | (linear & 0x003fffff)) >>> 0) + ((entry >>> 13) & 0xff) * 2 ** 32
     : ((entry & 0xfffff000) | (linear & 0xfff)) >>> 0;
   out.noExecute = false;
+  out.directoryAddress = directoryAddress;
+  out.directory = directory;
+  out.directoryHigh = 0;
+  out.entryAddress = entryAddress;
+  out.entryHigh = 0;
   fillIn(out, mode, access, physical, rights, entry, large);
   return -1;
 };
 
 /** The address in a PAE entry, of which the reserved bits have been checked. */
-const address64 = (low: number, high: number, lowMask: number): number =>
+export const address64 = (low: number, high: number, lowMask: number): number =>
   ((low & lowMask) >>> 0) + (high & 0xff) * 2 ** 32;
 
 const walkPae = (
@@ -284,6 +303,11 @@ const walkPae = (
     ? address64(entry, high, 0xffe00000) + (linear & 0x001fffff)
     : address64(entry, high, 0xfffff000) + (linear & 0xfff);
   out.noExecute = disabled !== 0;
+  out.directoryAddress = directoryAddress;
+  out.directory = directory;
+  out.directoryHigh = directoryHigh;
+  out.entryAddress = entryAddress;
+  out.entryHigh = high;
   fillIn(out, mode, access, physical, rights, entry, large);
   return -1;
 };

@@ -10,7 +10,8 @@ import {
 } from '../memory/paging.ts';
 import { CR0, CR4 } from '../x86/registers.ts';
 import { CpuState, System, SystemBase } from '../x86/state.ts';
-import { ShadowPaging } from './shadow-paging.ts';
+import { GuestTables, type ShadowPaging, shadowModel } from './shadow-paging.ts';
+import { VirtualTlb } from './virtual-tlb.ts';
 
 export interface GuestPaging {
   /** Bits of CR0 and CR4 whose change by the guest exits: the guest/host masks (SDM vol. 3, section 24.6.6). */
@@ -41,13 +42,18 @@ export class ShadowedPaging implements GuestPaging {
   hiddenPageFaults = 0;
   truePageFaults = 0;
   readonly #mmu: Mmu;
+  readonly #tables: GuestTables;
   readonly #shadow: ShadowPaging;
+  readonly #guest: CpuState;
   readonly #paging: PagingMode;
   readonly #registers: CpuState;
 
   constructor(mmu: Mmu, guest: CpuState, model: PagingModel, onPageFault: OnExit) {
     this.#mmu = mmu;
-    this.#shadow = new ShadowPaging(mmu);
+    mmu.model = shadowModel;
+    this.#tables = new GuestTables(mmu);
+    this.#shadow = new VirtualTlb(mmu, this.#tables);
+    this.#guest = guest;
     this.#paging = { ...newPagingMode(guest), model };
     this.#registers = new CpuState(mmu.memory.memory.buffer, SystemBase.VIRTUAL);
     mmu.registers = this.#registers;
@@ -68,19 +74,20 @@ export class ShadowedPaging implements GuestPaging {
     this.changed(true);
   }
   changed(flushGlobal: boolean): void {
-    this.#shadow.flush(flushGlobal);
+    takeControlRegisters(this.#paging, this.#guest);
+    this.#shadow.pagingChanged(this.#paging, flushGlobal);
     this.#mmu.tlb.flush(flushGlobal);
   }
   invalidate(linear: number): void {
-    const large = this.#shadow.invalidate(linear);
-    this.#mmu.tlb.invalidate(linear, large);
+    this.#shadow.invalidate(linear);
+    this.#mmu.tlb.invalidate(linear);
   }
   setA20(enabled: boolean): void {
     this.#paging.addressMask = a20Mask(enabled);
     this.changed(true);
   }
   readPhysical(address: number): number {
-    return this.#shadow.readGuest(address, this.#paging);
+    return this.#tables.read(address, this.#paging);
   }
 }
 

@@ -28,7 +28,14 @@ import { CpuState, SegmentField, State, System, SystemBase } from '../x86/state.
 import { compressAttributes, compressRing, compressSelector } from './compression.ts';
 import { DeprivilegedCpu, OwnTables } from './deprivileged-cpu.ts';
 import { mayRunDirectly, type Peek } from './direct-execution.ts';
-import { SHADOW_MEMORY, ShadowPaging } from './shadow-paging.ts';
+import { createShadowPaging } from './shadow.ts';
+import {
+  GuestTables,
+  SHADOW_MEMORY,
+  type ShadowCounters,
+  type ShadowPaging,
+  shadowModel,
+} from './shadow-paging.ts';
 import { LeakWitness } from './witness.ts';
 
 /** Bytes of machine memory the monitor keeps for itself. */
@@ -50,15 +57,11 @@ export interface MonitorCounters {
   /** Instructions that trapped and were emulated, by name, and their traps by vector. */
   readonly emulatedTraps: Record<string, number>;
   readonly emulatedVectors: Float64Array;
+  readonly shadow: Readonly<ShadowCounters>;
 }
 
 export class Monitor implements Control {
-  readonly counters: MonitorCounters = {
-    hiddenPageFaults: 0,
-    truePageFaults: 0,
-    emulatedTraps: {},
-    emulatedVectors: new Float64Array(256),
-  };
+  readonly counters: MonitorCounters;
   /** The virtual CPU. */
   readonly guestState: CpuState;
   readonly #processor: Processor;
@@ -69,6 +72,7 @@ export class Monitor implements Control {
   readonly #ownCr4: number;
   readonly #guest: CpuAccess;
   readonly #physical: CpuAccess;
+  readonly #tables: GuestTables;
   readonly #shadow: ShadowPaging;
   readonly #paging: PagingMode;
   readonly #peek: Peek;
@@ -88,20 +92,29 @@ export class Monitor implements Control {
     this.#ownCr4 = CR4.PAE | CR4.PGE | (technique.processorCr4 ?? 0);
     this.guestState = new CpuState(memory.memory.buffer, SystemBase.VIRTUAL);
     this.#paging = { ...newPagingMode(this.guestState), model: pagingModelOf(platform.model) };
-    this.#shadow = new ShadowPaging(mmu);
+    mmu.model = shadowModel;
+    this.#tables = new GuestTables(mmu);
+    this.#shadow = createShadowPaging(mmu, this.#tables, technique);
+    this.counters = {
+      hiddenPageFaults: 0,
+      truePageFaults: 0,
+      emulatedTraps: {},
+      emulatedVectors: new Float64Array(256),
+      shadow: this.#shadow.counters,
+    };
     this.#peek = (linear) => {
       const word = mmu.peek(linear);
-      return word >= 0 ? word : this.#shadow.peek(this.#guestPaging(), linear);
+      return word >= 0 ? word : this.#tables.peek(this.#guestPaging(), linear);
     };
     const leave = () => processor.interrupt();
     const { breakpoints } = processor;
     this.#guest = new CpuAccess(this.guestState, mmu, platform, {
       pagingChanged: (flushGlobal) => this.#pagingChanged(flushGlobal),
       invalidatePage: (linear) => {
-        const large = this.#shadow.invalidate(linear);
-        mmu.tlb.invalidate(linear, large);
+        this.#shadow.invalidate(linear);
+        mmu.tlb.invalidate(linear);
       },
-      readPhysical: (address) => this.#shadow.readGuest(address, this.#paging),
+      readPhysical: (address) => this.#tables.read(address, this.#paging),
       modeChanged: () => this.#install(),
       breakpoints,
       leave,
@@ -252,7 +265,7 @@ export class Monitor implements Control {
       : descriptorDpl(descriptor.high);
   }
   #pagingChanged(flushGlobal: boolean): void {
-    this.#shadow.flush(flushGlobal);
+    this.#shadow.pagingChanged(this.#guestPaging(), flushGlobal);
     this.#processor.mmu.tlb.flush(flushGlobal);
     const { state } = this.#processor;
     state.setSys(System.CR0, (this.guestState.sys(System.CR0) & SHARED_CR0) | CR0.PG | CR0.WP);
@@ -301,6 +314,9 @@ export class Monitor implements Control {
   }
   onInterrupt(vector: number): void {
     deliverEvent(this.#guest, vector, 'external');
+  }
+  onTracedWrite(physical: number, size: number): void {
+    this.#shadow.tableWritten(physical, size);
   }
   treatment(instruction: Instruction, mode: number): Treatment {
     const kernel = (mode & Mode.REWRITE) !== 0;

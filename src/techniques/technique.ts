@@ -13,8 +13,11 @@ export interface Technique {
   readonly kernelRing: 0 | 1 | 3 | null;
   /** Whether guest kernel code is rewritten, so that even real mode can be run. */
   readonly rewrites: boolean;
-  /** How guest-physical memory is virtualised. */
-  readonly mmu?: 'shadow' | 'nested';
+  /**
+   * How guest-physical memory is virtualised: by shadow page tables that are kept, the default, by a TLB that CR3
+   * loads flush, or in guest mode by a second level of paging.
+   */
+  readonly mmu?: 'shadow' | 'vtlb' | 'nested';
   /** What exits besides what always does; in guest mode only. Variants add to it. */
   readonly exits?: Readonly<Partial<Record<ExitControl, boolean>>>;
   /** Guest mode can run real mode and unpaged code. */
@@ -23,6 +26,8 @@ export interface Technique {
   readonly processorCr4?: number;
   /** @param kernel whether the code runs at a virtual CPL below 3 */
   treatment(instruction: Instruction, kernel: boolean): Treatment;
+  /** Pages of the monitor's memory for shadow page tables that are kept, at least 8. Default all it has. */
+  readonly shadowPages?: number;
   /** What differs in a variant, by the word that selects it: `NAME+VARIANT`. */
   readonly variants?: Readonly<Record<string, Partial<Omit<Technique, 'name' | 'variants'>>>>;
 }

@@ -11,7 +11,7 @@ import { CR0, CR4 } from '../../src/x86/registers.ts';
 import { type CpuState, System } from '../../src/x86/state.ts';
 
 /** A watch bit beside those of Watch. */
-const OBSERVE = 4;
+const OBSERVE = 128;
 const MARKS = Entry.A | Entry.D;
 const WORDS = 1024;
 

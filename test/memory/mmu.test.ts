@@ -70,7 +70,7 @@ describe('accesses across two pages', () => {
     map(memory, FIRST, entry & ~0xfff);
     map(memory, SECOND, B);
     map(memory, FIRST + 0x3ff000, A);
-    mmu.watch(B, Watch.TRACE);
+    mmu.watch(B, Watch.PAGE_TABLE);
     expect(mmu.slowUpdate(SECOND - 2, 4)).toBe(BOUNCE_BUFFER - POINTER_BIAS);
     memory.write(entry, 4, 0);
     mmu.tlb.flush(true);
@@ -202,10 +202,10 @@ describe('watches', () => {
     mmu.write(FIRST + 4, 4, 2, false);
     mmu.slowWrite(SECOND + 8, 2, 3);
     expect(mmu.tlb.word(FIRST, TLB_WRITE_OFFSET, false)).toBe(0);
-    mmu.watch(A, Watch.TRACE);
+    mmu.watch(A, Watch.PAGE_TABLE);
     mmu.unwatch(A, Watch.CODE);
     mmu.write(FIRST + 12, 1, 4, false);
-    mmu.unwatch(A, Watch.TRACE);
+    mmu.unwatch(A, Watch.PAGE_TABLE);
     mmu.write(FIRST + 16, 1, 5, false);
     expect(seen).toEqual([
       [A + 4, 4, 1],
