@@ -34,6 +34,8 @@ export interface MachineOptions {
   readonly memory?: number;
   /** One of the table with its variants, or a technique of one's own. Default `bt`. */
   readonly technique?: TechniqueName | Technique;
+  /** How a monitor virtualises memory, whatever the technique says: tables that are kept, or a TLB. */
+  readonly mmu?: 'shadow' | 'vtlb';
   /** The processor that CPUID shows; decides which instructions exist. Default the most capable. */
   readonly cpu?: CpuModelName;
   readonly engine?: EngineName;
@@ -186,7 +188,8 @@ export class Machine {
     checkOptions(options);
     this.options = options;
     const chosen = options.technique ?? 'bt';
-    const technique = typeof chosen === 'string' ? namedTechnique(chosen) : chosen;
+    const named = typeof chosen === 'string' ? namedTechnique(chosen) : chosen;
+    const technique = options.mmu ? { ...named, mmu: options.mmu } : named;
     this.technique = technique.name;
     this.rewrites = technique.rewrites;
     const ramBytes = options.memory ?? 256 << 20;

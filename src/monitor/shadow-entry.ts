@@ -1,12 +1,5 @@
 /** Entries of the shadow page tables, derived from those of the guest's. */
-import {
-  address64,
-  Entry,
-  maskAddress,
-  type PagingMode,
-  type PagingModel,
-  XD,
-} from '../memory/paging.ts';
+import { address64, Entry, maskAddress, type PagingMode, type PagingModel, XD } from '../memory/paging.ts';
 import { MONITOR_PHYSICAL } from '../memory/physical.ts';
 import { CR0, CR4, EFER } from '../x86/registers.ts';
 

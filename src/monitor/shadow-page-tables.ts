@@ -20,7 +20,13 @@ import {
   type ShadowEntry,
   type ShadowRole,
 } from './shadow-entry.ts';
-import { type GuestTables, installPae, newShadowCounters, type ShadowPaging, setPdpte } from './shadow-paging.ts';
+import {
+  type GuestTables,
+  installPae,
+  newShadowCounters,
+  type ShadowPaging,
+  setPdpte,
+} from './shadow-paging.ts';
 import { Kind, pageKey, type ShadowPage, ShadowPool } from './shadow-pool.ts';
 
 /** Address spaces remembered. */
@@ -156,7 +162,7 @@ export class ShadowPageTables implements ShadowPaging {
   #evict(): void {
     this.counters.shadowEvictions++;
     this.#leaveSpaces();
-    if (this.#pool.free * 8 < this.#pool.count) {
+    if (this.#pool.free < Math.max(2, this.#pool.count >> 3)) {
       const [key] = [...this.#spaces].find(([, space]) => space === this.#space) ?? [];
       this.#forgetAll();
       if (key !== undefined) this.#spaces.set(key, this.#space);

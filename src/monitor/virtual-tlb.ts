@@ -9,7 +9,13 @@ import { MONITOR_PHYSICAL, type PhysicalMemory } from '../memory/physical.ts';
 import { PageFault } from '../x86/exceptions.ts';
 import type { CpuState } from '../x86/state.ts';
 import { mapPage, roleOf, type ShadowEntry, type ShadowRole } from './shadow-entry.ts';
-import { type GuestTables, installPae, newShadowCounters, type ShadowPaging, setPdpte } from './shadow-paging.ts';
+import {
+  type GuestTables,
+  installPae,
+  newShadowCounters,
+  type ShadowPaging,
+  setPdpte,
+} from './shadow-paging.ts';
 
 /** Each maps 2 MiB. */
 const TABLES = 2048;
@@ -82,7 +88,15 @@ export class VirtualTlb implements ShadowPaging {
     const marks = role.paged ? t.entry : Entry.D;
     const supervisorWrites = (access & (PageFault.W | PageFault.U)) === PageFault.W;
     const e = this.#entry;
-    mapPage(e, role, t.physical - (t.physical & (PAGE_SIZE - 1)), rights, marks, t.noExecute, supervisorWrites);
+    mapPage(
+      e,
+      role,
+      t.physical - (t.physical & (PAGE_SIZE - 1)),
+      rights,
+      marks,
+      t.noExecute,
+      supervisorWrites,
+    );
     this.#memory.write(at, 4, t.large ? e.low | Entry.AVAILABLE : e.low);
     this.#memory.write(at + 4, 4, e.high);
     return -1;

@@ -1,4 +1,5 @@
 import { Treatment } from '../translator/encode.ts';
+import { mmuVariants } from './mmu-variants.ts';
 import { isInCache, isSensitive } from './sensitive.ts';
 import type { Technique } from './technique.ts';
 
@@ -16,4 +17,5 @@ export const bt: Technique = {
     if (isInCache(instruction, kernel)) return Treatment.IN_CACHE;
     return isSensitive(instruction) ? Treatment.CALLOUT : Treatment.IDENT;
   },
+  variants: mmuVariants,
 };

@@ -1,5 +1,6 @@
 import { Treatment } from '../translator/encode.ts';
 import { CR4 } from '../x86/registers.ts';
+import { mmuVariants } from './mmu-variants.ts';
 import { entersMonitor, maySilentlyLie } from './sensitive.ts';
 import type { Technique } from './technique.ts';
 
@@ -13,6 +14,7 @@ export const trap: Technique = {
   kernelRing: 1,
   rewrites: false,
   variants: {
+    ...mmuVariants,
     /** As monitors for processors without four usable rings do it: the guest's kernel and its users share one. */
     ring3: {
       description:

@@ -48,7 +48,9 @@ describe.each(cases)('$name under $technique', ({ name, technique }) => {
       expect(total(s.traps)).toBe(total(s.emulatedTraps) + total(s.reflectedTraps));
       expect(Object.values(s.reflectedTraps).every((n) => n > 0)).toBe(true);
       const events = [s.callouts, s.directCallouts, s.emulatedTraps, s.reflectedTraps].map(total);
-      const others = s.interrupts + s.monitor!.hiddenPageFaults;
+      const others = s.interrupts + s.monitor!.hiddenPageFaults + s.shadow!.tracedTableWrites;
+      const { hiddenForTable, hiddenForPage, hiddenForRight } = s.shadow!;
+      expect(s.monitor!.hiddenPageFaults).toBe(hiddenForTable + hiddenForPage + hiddenForRight);
       expect(s.interventions).toBe(events.reduce((a, b) => a + b, others));
     }
     if (technique === 'bt') {

@@ -33,7 +33,7 @@ const accessed = (linear: number, size: number, write: boolean): number => {
 
 beforeEach(() => {
   words.fill(0, 0, 0x1000 >> 2);
-  breakpoints = new Breakpoints(words, new Tlb(words));
+  breakpoints = new Breakpoints(words, new Tlb(words, 0));
   breakpoints.update(state);
 });
 
@@ -97,7 +97,7 @@ describe('breakpoints', () => {
   });
 
   it('take their pages out of the TLB, and give them back', () => {
-    const tlb = new Tlb(words);
+    const tlb = new Tlb(words, 0);
     breakpoints = new Breakpoints(words, tlb);
     tlb.fill(0x3000, 0x1803000, 0, false, false, false);
     set(0, 0x3004, BreakOn.WRITE);

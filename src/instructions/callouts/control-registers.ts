@@ -43,10 +43,10 @@ const writeCr0 = (cpu: Cpu, value: number): void => {
   const { state } = cpu;
   const next = (value & CR0_BITS) | CR0.ET;
   const changed = state.sys(System.CR0) ^ next;
-  if (changed & CR0_PDPTES && usesPae(next, state.sys(System.CR4)))
-    installPdptes(cpu, readPdptes(cpu, state.sys(System.CR3)));
+  const reloads = (changed & CR0_PDPTES) !== 0 && usesPae(next, state.sys(System.CR4));
+  if (reloads) installPdptes(cpu, readPdptes(cpu, state.sys(System.CR3)));
   state.setSys(System.CR0, next);
-  if (changed & CR0_PAGING) cpu.pagingChanged(true);
+  if (changed & CR0_PAGING || reloads) cpu.pagingChanged(true);
   if (changed & CR0_MODE) cpu.modeChanged();
 };
 
