@@ -46,6 +46,20 @@ const shortRows = (s: Statistics): Row[] => [
   ['host time', seconds(s.hostMilliseconds), `${speed(s)} million instructions a second`],
 ];
 
+const shadowRows = ({ shadow }: Statistics): Row[] =>
+  shadow
+    ? [
+        ['  for want of a table', count(shadow.hiddenForTable)],
+        ['  of an entry in it', count(shadow.hiddenForPage)],
+        ['  of a right', count(shadow.hiddenForRight), 'the first write to a page, mostly'],
+        ['traced writes', count(shadow.tracedTableWrites), 'to page tables'],
+        ['  tables given up', count(shadow.tablesGivenUp), 'for being written so often'],
+        ['address spaces entered', count(shadow.switchesKept + shadow.switchesAnew)],
+        ['  shadow kept', count(shadow.switchesKept)],
+        ['shadow evictions', count(shadow.shadowEvictions)],
+      ]
+    : [];
+
 const longRows = (s: Statistics): Row[] => {
   const { cache, monitor } = s;
   return [
@@ -76,6 +90,7 @@ const longRows = (s: Statistics): Row[] => {
       ? ([
           ['page faults, true', count(monitor.truePageFaults)],
           ['page faults, hidden', count(monitor.hiddenPageFaults)],
+          ...shadowRows(s),
           ...byName('emulated traps', s.emulatedTraps, Number.POSITIVE_INFINITY),
           ['interventions', count(s.interventions)],
         ] satisfies Row[])

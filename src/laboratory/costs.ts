@@ -185,6 +185,7 @@ export const costedEvents = (s: Statistics): Counted[] => {
       { event: 'virtual interrupt', count: s.interrupts },
       { event: 'hidden page fault', count: monitor.hiddenPageFaults },
       { event: 'true page fault', count: truePageFaults },
+      { event: 'traced write', count: s.shadow?.tracedTableWrites ?? 0 },
     );
   }
   if (rewritten !== null)

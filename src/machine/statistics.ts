@@ -3,6 +3,7 @@ import type { CacheCounters } from '../cache/counters.ts';
 import { numberedCallouts } from '../instructions/operands.ts';
 import type { RewrittenCounts } from '../interpreter/rewritten-counts.ts';
 import type { Leak, LeakReport } from '../monitor/leaks.ts';
+import type { ShadowCounters } from '../monitor/shadow-paging.ts';
 import { vectorNames } from '../x86/exceptions.ts';
 import type { Machine } from './machine.ts';
 
@@ -55,6 +56,8 @@ export interface Statistics {
     readonly hiddenPageFaults: number;
     readonly truePageFaults: number;
   } | null;
+  /** Shadow paging under a monitor that deprivileges the guest; null without one. */
+  readonly shadow: Readonly<ShadowCounters> | null;
   /** VM exits by the manual's name of the reason; empty where there is no guest mode. */
   readonly exits: Counts;
   /** What else guest mode brings with it; null where there is none. */
@@ -145,7 +148,8 @@ export const collectTotals = (machine: Machine): Totals => {
   const traps = sumOf(faultCounts) - (monitor ? sumOf(emulatedFaultCounts) : 0);
   const hiddenPageFaults = (hardware ?? monitor)?.hiddenPageFaults ?? 0;
   const exits = hardware ? total(hardware.exits) : 0;
-  const monitored = callouts + directCallouts + traps + interruptsTaken + hiddenPageFaults;
+  const tracedWrites = monitor?.shadow.tracedTableWrites ?? 0;
+  const monitored = callouts + directCallouts + traps + interruptsTaken + hiddenPageFaults + tracedWrites;
   return {
     callouts,
     directCallouts,
@@ -203,6 +207,7 @@ export const collectStatistics = (machine: Machine, hostMilliseconds: number): S
       hiddenPageFaults: faultsOfPages.hiddenPageFaults,
       truePageFaults: faultsOfPages.truePageFaults,
     },
+    shadow: monitor && { ...monitor.shadow },
     exits: hardware?.exits ?? {},
     guestMode: hardware && {
       emulatedInstructions: hardware.emulatedInstructions,

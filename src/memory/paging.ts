@@ -123,12 +123,10 @@ export class Translation {
   large = false;
   /** Table entries read on the way, also to a fault; the PDPTE registers are no memory. */
   entries = 0;
-  /** The directory entry used: its address, and as it was before the walk marked it; PAE: with its high doubleword. */
-  directoryAddress = 0;
+  /** The directory entry used, as it was before the walk marked it. */
   directory = 0;
   directoryHigh = 0;
-  /** The entry that maps the page: its address (the directory entry's for a large page), and as it is now. */
-  entryAddress = 0;
+  /** The entry that maps the page, of a large one the directory entry, as it is now. */
   entry = 0;
   entryHigh = 0;
 }
@@ -239,10 +237,8 @@ const walk32 = (
     ? (((entry & 0xffc00000) | (linear & 0x003fffff)) >>> 0) + ((entry >>> 13) & 0xff) * 2 ** 32
     : ((entry & 0xfffff000) | (linear & 0xfff)) >>> 0;
   out.noExecute = false;
-  out.directoryAddress = directoryAddress;
   out.directory = directory;
   out.directoryHigh = 0;
-  out.entryAddress = entryAddress;
   out.entryHigh = 0;
   fillIn(out, mode, access, physical, rights, entry, large);
   return -1;
@@ -303,10 +299,8 @@ const walkPae = (
     ? address64(entry, high, 0xffe00000) + (linear & 0x001fffff)
     : address64(entry, high, 0xfffff000) + (linear & 0xfff);
   out.noExecute = disabled !== 0;
-  out.directoryAddress = directoryAddress;
   out.directory = directory;
   out.directoryHigh = directoryHigh;
-  out.entryAddress = entryAddress;
   out.entryHigh = high;
   fillIn(out, mode, access, physical, rights, entry, large);
   return -1;

@@ -278,7 +278,8 @@ export class ShadowPageTables implements ShadowPaging {
     const role = this.#role;
     const directory = this.#space.directories[linear >>> 30] ?? this.#directory(linear >>> 30, guest);
     const half = role.pae ? 0 : (linear >>> 21) & 1;
-    const large = t.entryAddress === t.directoryAddress;
+    // An entry that leads to its own table is found twice: where the entries lie does not tell.
+    const { large } = t;
     const low = large ? t.entry : t.directory | Entry.A;
     const key = role.paged
       ? targetKey(role, low, t.directoryHigh, half)

@@ -10,11 +10,9 @@ import {
   TLB_TABLE_SIZE,
 } from '../../src/memory/layout.ts';
 import { MONITOR_PHYSICAL } from '../../src/memory/physical.ts';
-import { SHADOW_MEMORY } from '../../src/monitor/shadow-paging.ts';
+import { System } from '../../src/x86/state.ts';
 
 const PRESENT = 1;
-/** The shadow's PDPT and four directories come before its page tables. */
-const DIRECTORY_PAGES = 5;
 
 /** Pages of the TLB that do not lie in guest RAM, as `linear address: address in the machine's linear memory`. */
 const strayTranslations = ({ memory }: Machine): string[] => {
@@ -33,17 +31,24 @@ const strayTranslations = ({ memory }: Machine): string[] => {
   return stray;
 };
 
-/** Shadow page-table entries, present, that map what belongs to the monitor. */
-const strayShadows = ({ memory }: Machine): string[] => {
+/** What the shadow page tables map, present, that belongs to the monitor: everything from the PDPTE registers on. */
+const strayShadows = ({ memory, processor }: Machine): string[] => {
   const stray: string[] = [];
   if (memory.monitorSize === 0) return stray;
-  const { words } = memory;
-  const first = memory.hostAddress(MONITOR_PHYSICAL) >> 2;
-  for (let at = (DIRECTORY_PAGES * PAGE_SIZE) >> 2; at < SHADOW_MEMORY >> 2; at += 2) {
-    const low = words[first + at]! >>> 0;
-    const high = words[first + at + 1]! & 0x7fffffff;
-    if ((low & PRESENT) === 0 || (high === 0 && low < MONITOR_PHYSICAL)) continue;
-    stray.push(`${at.toString(16)}: ${low.toString(16)}`);
+  const { state } = processor;
+  const entries = (page: number) =>
+    Array.from({ length: PAGE_SIZE / 8 }, (_, i) => ({
+      low: memory.read(page + i * 8, 4),
+      high: memory.read(page + i * 8 + 4, 4) & 0x7fffffff,
+    })).filter(({ low }) => low & PRESENT);
+  const pageOf = (low: number) => (low & -PAGE_SIZE) >>> 0;
+  for (let i = 0; i < 4; i++) {
+    const pointer = state.sys(System.PDPTES + i * 8);
+    // In guest mode these are the guest's.
+    if ((pointer & PRESENT) === 0 || pageOf(pointer) < MONITOR_PHYSICAL) continue;
+    for (const directory of entries(pageOf(pointer)))
+      for (const { low, high } of entries(pageOf(directory.low)))
+        if (high !== 0 || low >= MONITOR_PHYSICAL) stray.push(`${high.toString(16)}:${low.toString(16)}`);
   }
   return stray;
 };
