@@ -25,6 +25,7 @@ import {
 /** Of the machine alone: every command that runs a guest has them. */
 export interface HardwareFlags {
   readonly memory?: number;
+  readonly mmu?: 'shadow' | 'vtlb';
   readonly cpu?: CpuModelName;
   readonly engine?: 'core' | 'reference';
   readonly clock?: 'virtual' | 'wall';
@@ -58,6 +59,12 @@ export const addTechniqueOption = (command: Command): Command =>
 export const addHardwareOptions = (command: Command): Command =>
   command
     .addOption(new Option('-m, --memory <size>', 'guest memory, 2M to 1980M (256M)').argParser(parseSize))
+    .addOption(
+      new Option(
+        '--mmu <kind>',
+        'page tables of a monitor: kept across address spaces, or emptied like a TLB (shadow)',
+      ).choices(['shadow', 'vtlb']),
+    )
     .addOption(
       new Option('--cpu <model>', 'the processor that the guest finds (pentium4)').choices(
         Object.keys(cpuModels),
@@ -122,12 +129,13 @@ export const planHardware = (
   flags: HardwareFlags & TechniqueFlags,
   core: Uint8Array<ArrayBuffer>,
 ): CreateOptions => {
-  const { memory, technique, cpu, engine, clock, cacheSize, device: debugExit } = flags;
+  const { memory, technique, mmu, cpu, engine, clock, cacheSize, device: debugExit } = flags;
   const { eviction, chaining, blockLength } = flags;
   return {
     core,
     ...(memory !== undefined && { memory }),
     ...(technique && { technique }),
+    ...(mmu && { mmu }),
     ...(cpu && { cpu }),
     ...(engine && { engine }),
     // Real time has a real calendar.

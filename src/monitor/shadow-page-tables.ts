@@ -304,7 +304,8 @@ export class ShadowPageTables implements ShadowPaging {
     const e = this.#entry;
     const supervisorWrites = (access & (PageFault.W | PageFault.U)) === PageFault.W;
     const offset = linear & (LARGE_SIZE - PAGE_SIZE);
-    if (!role.paged) mapPage(e, role, linear & -PAGE_SIZE, Entry.RW | Entry.US, Entry.D, false, false);
+    if (!role.paged)
+      mapPage(e, role, (linear & -PAGE_SIZE) >>> 0, Entry.RW | Entry.US, Entry.D, false, false);
     else if (large) mapLarge(e, role, low, t.directoryHigh, half * LARGE_SIZE + offset, supervisorWrites);
     else mapSmall(e, role, t.entry, t.entryHigh, table.access, supervisorWrites);
     this.#words[table.word + word] = e.low;
