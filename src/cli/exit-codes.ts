@@ -21,9 +21,10 @@ export const signalExitCode = (signal: NodeJS.Signals): number => 128 + constant
 
 export const EXIT_CODES_HELP = `
 Exit codes:
-  0        the guest powered off, halted for good, or reset under --no-reboot; or Ctrl-A x
+  0        the guest powered off, halted for good, or reset under --no-reboot; --until; or Ctrl-A x
   N        the guest wrote to the debug exit port: (value << 1) | 1, its low eight bits, as with QEMU
   2        wrong usage, or a file that cannot be used
   3        the guest's processor shut down (triple fault); its state is on standard error
+  4        --max-instructions or --timeout ended the run
   70       a defect of Ringdown
   128 + S  ended by signal S; 141 when nobody reads standard output any more`;

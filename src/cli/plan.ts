@@ -1,5 +1,5 @@
 /** What the user wants, once the arguments are understood. */
-import type { CreateOptions, KernelImage } from '../index.ts';
+import type { CreateOptions, KernelImage, RunLimits } from '../index.ts';
 import type { LogLevel } from './logging.ts';
 import type { CharacterDevice } from './values.ts';
 
@@ -15,6 +15,10 @@ export interface Plan {
   /** COM1 and COM2; a port without a device is connected to nothing. */
   readonly serial: readonly CharacterDevice[];
   readonly debugConsole: CharacterDevice;
+  /** Where the run ends although the guest would go on; of each boot. */
+  readonly limits?: RunLimits;
+  /** Ends the run when the guest has sent it to COM1. */
+  readonly until?: string;
   /** Whether a reset boots again instead of ending the run. */
   readonly reboot: boolean;
   readonly statistics?: StatisticsFormat;

@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createMachine, LoadError, type Machine, MachineError, type Outcome } from '../index.ts';
+import { ConsoleRecord } from '../laboratory/console-record.ts';
 import { RunRecorder } from '../laboratory/run-record.ts';
 import { Console } from './console.ts';
 import { ExitCode, signalExitCode } from './exit-codes.ts';
@@ -17,7 +18,7 @@ const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const BUSY = 0.01;
 
 /** Why a run ends although the guest would go on. */
-type Interruption = 'quit' | 'broken-pipe' | UserError | (typeof signals)[number];
+type Interruption = 'quit' | 'reached' | 'broken-pipe' | UserError | (typeof signals)[number];
 
 /** Runs a guest as planned. @returns the exit code @throws UserError, LoadError or MachineError */
 export const runGuest = async (plan: Plan): Promise<number> => {
@@ -66,7 +67,7 @@ class Session {
     try {
       outcome = await this.#runToEnd();
     } finally {
-      await this.#console.close(this.#interruption === undefined);
+      await this.#console.close(this.#interruption === undefined || this.#interruption === 'reached');
     }
     return this.#conclude(outcome);
   }
@@ -74,7 +75,7 @@ class Session {
     const image = await this.#plan.load();
     for (;;) {
       const machine = await this.#boot(image);
-      const outcome = await machine.run();
+      const outcome = await machine.run(this.#plan.limits);
       this.#log('machine').info(outcome, 'the run ended');
       if (outcome.kind !== 'reset' || !this.#plan.reboot || this.#interruption !== undefined) return outcome;
       // A guest that does nothing but reset must not keep signals and output waiting.
@@ -83,12 +84,17 @@ class Session {
   }
 
   async #boot(image: Awaited<ReturnType<Plan['load']>>): Promise<Machine> {
-    const options = this.#plan.machine;
+    const { machine: options, until } = this.#plan;
+    const sent = new ConsoleRecord();
     const machine = await createMachine({
       ...options,
       onSerial: (port, byte) => {
         this.#console.serial(port, byte);
-        if (port === 0) this.#recorder?.serial(byte);
+        if (port !== 0) return;
+        this.#recorder?.serial(byte);
+        if (until === undefined) return;
+        sent.put(byte);
+        if (sent.endsWith(until)) this.#interrupt('reached');
       },
       onDebugConsole: (byte) => this.#console.debug(byte),
       onWarning: (message) => {
@@ -132,6 +138,12 @@ class Session {
     }
     if (outcome.kind === 'halted')
       this.#console.report('the guest halted with interrupts disabled: nothing can wake it');
+    if (outcome.kind === 'limit')
+      this.#console.report(
+        outcome.reached === 'time'
+          ? 'the guest was stopped when its time was up'
+          : `the guest was stopped behind ${machine.processor.retired.toLocaleString('en')} instructions`,
+      );
     this.#writeStatistics(machine);
     if (this.#report) await this.#report.write(await this.#page(outcome));
     return this.#exitCode(outcome);
@@ -154,7 +166,8 @@ class Session {
   #exitCode(outcome: Outcome): number {
     const by = this.#interruption;
     if (by === 'broken-pipe') return signalExitCode('SIGPIPE');
-    if (typeof by === 'string' && by !== 'quit') return signalExitCode(by);
+    if (typeof by === 'string' && by !== 'quit' && by !== 'reached') return signalExitCode(by);
+    if (outcome.kind === 'limit') return ExitCode.LIMIT;
     if (outcome.kind === 'exit') return outcome.status & 0xff;
     return outcome.kind === 'shutdown' ? ExitCode.SHUTDOWN : ExitCode.ENDED;
   }

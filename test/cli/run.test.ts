@@ -106,6 +106,19 @@ describe('input and output', () => {
     expect(Buffer.from(stdout, 'latin1')).toEqual(Buffer.from('\x01x\x00\xc3\xbfq', 'latin1'));
   });
 
+  test('a run ends where it is told to', async () => {
+    const kernel = await kernelWith('forever', '1: mov $0x3f8, %dx\n mov $0x61, %al\n out %al, %dx\n jmp 1b');
+    const counted = await ringdown([kernel, '--max-instructions', '4k', '--stats', 'json']);
+    expect(counted.exitCode).toBe(4);
+    expect(counted.stderr).toMatch(/^ringdown: the guest was stopped behind 4,000 instructions\n\{/);
+    expect(counted.stdout).toBe('a'.repeat(1000));
+    const timed = await ringdown([kernel, '--timeout', '0.1']);
+    expect(timed.exitCode).toBe(4);
+    expect(timed.stderr).toBe('ringdown: the guest was stopped when its time was up\n');
+    const awaited = await ringdown([kernel, '--until', 'aaaaa']);
+    expect(awaited).toEqual({ exitCode: 0, stdout: 'aaaaa', stderr: '' });
+  });
+
   test('output appears while the guest runs', async () => {
     let steps = 0;
     const { stdout } = await ringdown([await kernelWith('echo', ECHO)], {
