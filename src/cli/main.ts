@@ -6,6 +6,7 @@ import { auditCommand } from './audit.ts';
 import { compareCommand } from './compare.ts';
 import { divergeCommand } from './diverge.ts';
 import { EXIT_CODES_HELP, ExitCode } from './exit-codes.ts';
+import { explainCommand } from './explain.ts';
 import { generatedFiles } from './generated-files.ts';
 import { helloCommand } from './hello.ts';
 import { tuneCompiler } from './host.ts';
@@ -33,15 +34,16 @@ const explain = (error: unknown): number => {
   return ExitCode.DEFECT;
 };
 
+/** All but `run`, in the order of the help. */
+const commands = [helloCommand, compareCommand, auditCommand, explainCommand, divergeCommand];
+
 const main = async (args: readonly string[]): Promise<number> => {
   let exitCode: number = ExitCode.ENDED;
   const finish = (code: number) => {
     exitCode = code;
   };
   const run = runCommand(generatedFiles, finish);
-  const others = [helloCommand, compareCommand, auditCommand, divergeCommand].map((command) =>
-    command(generatedFiles, finish),
-  );
+  const others = commands.map((command) => command(generatedFiles, finish));
   const program = new Command('ringdown')
     .description(manifest.description)
     .version(manifest.version)

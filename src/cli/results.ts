@@ -12,11 +12,12 @@ export interface ResultFlags {
   readonly report?: string;
 }
 
-/** Adds the options to a command. */
+/** Adds the option to a command. */
+export const addJsonOption = (command: Command): Command =>
+  command.option('--json <file>', 'write the results as JSON too');
+/** Adds both options to a command. */
 export const addResultOptions = (command: Command): Command =>
-  command
-    .option('--json <file>', 'write the results as JSON too')
-    .option('--report <file>', 'write a page with tables and plots, HTML, too');
+  addJsonOption(command).option('--report <file>', 'write a page with tables and plots, HTML, too');
 
 /** Files that can be written, before the work begins whose results they are for. */
 export class ResultFiles {
