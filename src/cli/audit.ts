@@ -1,25 +1,17 @@
 /** `ringdown audit`: the sensitive and privileged instructions of a kernel. */
 import { Command } from 'commander';
 import { audit } from '../laboratory/audit.ts';
-import { type ProfiledRun, runProfiled } from '../laboratory/profiled-run.ts';
 import { auditPage } from '../report/audit-page.ts';
 import { formatAudit } from './audit-text.ts';
 import { ExitCode } from './exit-codes.ts';
 import type { GeneratedFiles } from './generated-files.ts';
-import { addImageOptions, type ImageFlags, kernelName, readImage } from './image-options.ts';
-import { addLimitOptions, type LimitFlags, planLimits } from './limit-options.ts';
-import {
-  addHardwareOptions,
-  addTechniqueOption,
-  type HardwareFlags,
-  planHardware,
-  type TechniqueFlags,
-} from './machine-options.ts';
-import { addResultOptions, ResultFiles, type ResultFlags, watchRun } from './results.ts';
-import { addSymbolOption, readSymbols, type SymbolFlags } from './symbol-options.ts';
+import { kernelName, readImage } from './image-options.ts';
+import { addProfiledOptions, type ProfiledFlags, runAsPlanned } from './profiled.ts';
+import { addReportOption, ResultFiles } from './results.ts';
+import { readSymbols } from './symbol-options.ts';
 import { parseWhole } from './values.ts';
 
-interface AuditFlags extends ImageFlags, HardwareFlags, TechniqueFlags, LimitFlags, ResultFlags, SymbolFlags {
+interface AuditFlags extends ProfiledFlags {
   readonly staticOnly?: boolean;
   readonly top: number;
 }
@@ -31,18 +23,10 @@ under the technique that is chosen. Ctrl-C ends the run; what was found by then 
 
 /** @param finish is told the exit code */
 export const auditCommand = (generated: GeneratedFiles, finish: (exitCode: number) => void): Command =>
-  addResultOptions(
-    addTechniqueOption(
-      addHardwareOptions(
-        addLimitOptions(
-          addSymbolOption(
-            addImageOptions(
-              new Command('audit').description(
-                'list the sensitive and privileged instructions of a kernel, in its file and in a run of it',
-              ),
-            ),
-          ),
-        ),
+  addReportOption(
+    addProfiledOptions(
+      new Command('audit').description(
+        'list the sensitive and privileged instructions of a kernel, in its file and in a run of it',
       ),
     ),
   )
@@ -54,20 +38,7 @@ export const auditCommand = (generated: GeneratedFiles, finish: (exitCode: numbe
       const image = await readImage(kernel, flags);
       const symbols = await readSymbols(image, flags);
       const files = new ResultFiles(flags);
-      let run: ProfiledRun | undefined;
-      if (!flags.staticOnly) {
-        let close = () => {};
-        run = await runProfiled({
-          machine: planHardware(flags, await generated.core()),
-          image,
-          limits: planLimits(flags),
-          ...(flags.until !== undefined && { until: flags.until }),
-          onStart: (machine) => {
-            close = watchRun(machine, kernel);
-          },
-        });
-        close();
-      }
+      const run = flags.staticOnly ? undefined : await runAsPlanned(image, flags, generated);
       const result = await audit({ image, symbols, ...(run && { run }) });
       process.stdout.write(formatAudit(result, flags.top));
       await files.write(result, () => auditPage(result, flags.top));

@@ -1,20 +1,18 @@
 /** `ringdown explain`: what blocks of a guest became in the translation cache. */
 import { Command } from 'commander';
 import { explain, type Wanted } from '../laboratory/explain.ts';
-import { runProfiled } from '../laboratory/profiled-run.ts';
 import type { SymbolTable } from '../laboratory/symbols.ts';
 import { ExitCode } from './exit-codes.ts';
 import { formatExplanation } from './explain-text.ts';
 import type { GeneratedFiles } from './generated-files.ts';
-import { addImageOptions, type ImageFlags, kernelName, readImage } from './image-options.ts';
-import { addLimitOptions, type LimitFlags, planLimits } from './limit-options.ts';
-import { addHardwareOptions, type HardwareFlags, planHardware } from './machine-options.ts';
-import { addJsonOption, ResultFiles, type ResultFlags, watchRun } from './results.ts';
-import { addSymbolOption, readSymbols, type SymbolFlags } from './symbol-options.ts';
+import { kernelName, readImage } from './image-options.ts';
+import { addProfiledOptions, type ProfiledFlags, runAsPlanned } from './profiled.ts';
+import { ResultFiles } from './results.ts';
+import { readSymbols } from './symbol-options.ts';
 import { UserError } from './user-error.ts';
 import { parseWhole } from './values.ts';
 
-interface ExplainFlags extends ImageFlags, HardwareFlags, LimitFlags, ResultFlags, SymbolFlags {
+interface ExplainFlags extends ProfiledFlags {
   readonly at?: string;
   readonly hot?: number;
 }
@@ -37,16 +35,8 @@ const addressOf = (text: string, symbols: SymbolTable): number => {
 
 /** @param finish is told the exit code */
 export const explainCommand = (generated: GeneratedFiles, finish: (exitCode: number) => void): Command =>
-  addJsonOption(
-    addHardwareOptions(
-      addLimitOptions(
-        addSymbolOption(
-          addImageOptions(
-            new Command('explain').description("show blocks of a guest's code beside their translation"),
-          ),
-        ),
-      ),
-    ),
+  addProfiledOptions(
+    new Command('explain').description("show blocks of a guest's code beside their translation"),
   )
     .option('--at <address>', 'the blocks that hold this linear address: hexadecimal, or a symbol')
     .option('--hot <n>', 'so many blocks that execute the most instructions (1)', parseWhole)
@@ -60,17 +50,7 @@ export const explainCommand = (generated: GeneratedFiles, finish: (exitCode: num
       const wanted: Wanted =
         flags.at === undefined ? { hottest: flags.hot ?? 1 } : { linear: addressOf(flags.at, symbols) };
       const files = new ResultFiles(flags);
-      let close = () => {};
-      const run = await runProfiled({
-        machine: planHardware(flags, await generated.core()),
-        image,
-        limits: planLimits(flags),
-        ...(flags.until !== undefined && { until: flags.until }),
-        onStart: (machine) => {
-          close = watchRun(machine, kernel);
-        },
-      });
-      close();
+      const run = await runAsPlanned(image, flags, generated);
       const explanation = await explain(run, wanted, symbols);
       if (explanation.blocks.length === 0)
         throw new UserError(

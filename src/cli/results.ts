@@ -12,12 +12,12 @@ export interface ResultFlags {
   readonly report?: string;
 }
 
-/** Adds the option to a command. */
 export const addJsonOption = (command: Command): Command =>
   command.option('--json <file>', 'write the results as JSON too');
+export const addReportOption = (command: Command): Command =>
+  command.option('--report <file>', 'write a page with tables and plots, HTML, too');
 /** Adds both options to a command. */
-export const addResultOptions = (command: Command): Command =>
-  addJsonOption(command).option('--report <file>', 'write a page with tables and plots, HTML, too');
+export const addResultOptions = (command: Command): Command => addReportOption(addJsonOption(command));
 
 /** Files that can be written, before the work begins whose results they are for. */
 export class ResultFiles {
