@@ -117,11 +117,13 @@ export class Processor {
   interruptsTaken = 0;
   /** Set while one instruction is executed as the control treats it, which counts it. */
   #emulating = false;
-  readonly rewritten = new RewrittenCounter(() => {
-    const { hits, misses, translatedInstructions } = this.cache.counters;
+  readonly rewritten = new RewrittenCounter((to, sign) => {
+    const { counters } = this.cache;
+    to.instructions += sign * this.retired;
     // What the engine has counted is not collected yet.
-    const uncollected = this.#words[State.LOOKUP_HITS >> 2]! >>> 0;
-    return { instructions: this.retired, hits: hits + uncollected, misses, translatedInstructions };
+    to.hits += sign * (counters.hits + (this.#words[State.LOOKUP_HITS >> 2]! >>> 0));
+    to.misses += sign * counters.misses;
+    to.translatedInstructions += sign * counters.translatedInstructions;
   });
   /** Vector of the next external interrupt, from the interrupt controller. */
   acknowledgeInterrupt: () => number = () => 0;

@@ -9,31 +9,31 @@ export interface RewrittenCounts {
   translatedInstructions: number;
 }
 
-const keys = ['instructions', 'hits', 'misses', 'translatedInstructions'] as const;
-
-/** Adds up what happens between each entry to such code and the exit from it. */
+/** Adds up what happens between each entry to such code and the exit from it. That is often: nothing is allocated. */
 export class RewrittenCounter {
-  readonly #counted: () => RewrittenCounts;
+  readonly #addCounts: (to: RewrittenCounts, sign: 1 | -1) => void;
+  /** While in such code, less what was counted before it was entered. */
   readonly #total: RewrittenCounts = { instructions: 0, hits: 0, misses: 0, translatedInstructions: 0 };
-  #before: RewrittenCounts | undefined;
+  #inside = false;
 
-  /** @param counted the counts of all code at this moment */
-  constructor(counted: () => RewrittenCounts) {
-    this.#counted = counted;
+  /** @param addCounts adds, or subtracts, the counts of all code at this moment */
+  constructor(addCounts: (to: RewrittenCounts, sign: 1 | -1) => void) {
+    this.#addCounts = addCounts;
   }
   entered(): void {
-    this.#before = this.#counted();
+    // Behind a reset of the processor it may have been left without a word.
+    if (this.#inside) return;
+    this.#addCounts(this.#total, -1);
+    this.#inside = true;
   }
   left(): void {
-    Object.assign(this.#total, this.total);
-    this.#before = undefined;
+    this.#addCounts(this.#total, 1);
+    this.#inside = false;
   }
   /** Up to this moment. */
   get total(): Readonly<RewrittenCounts> {
     const total = { ...this.#total };
-    if (this.#before === undefined) return total;
-    const now = this.#counted();
-    for (const key of keys) total[key] += now[key] - this.#before[key];
+    if (this.#inside) this.#addCounts(total, 1);
     return total;
   }
 }
