@@ -75,7 +75,7 @@ const subjectOf = (image: KernelImage, flags: CompareFlags): Subject => ({
 
 const HELP = `
 Runs are judged by the run under native: the same console and the same end. When it has ended, the others may go on to
-four times its instructions. A guest that ends nowhere needs --until, --max-instructions or --timeout (of each run).
+twice its instructions. A guest that ends nowhere needs --until, --max-instructions or --timeout (of each run).
 Ctrl-C ends all runs; what they came to is shown.
 
 What is counted and measured is the run's; cycles are modelled from the counts, by costs with a source for each:

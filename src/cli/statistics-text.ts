@@ -83,7 +83,7 @@ const longRows = (s: Statistics): Row[] => {
     ['invalidations', count(cache.invalidations)],
     ...byName('callouts', s.callouts, Number.POSITIVE_INFINITY),
     ...byName('callouts of direct code', s.directCallouts, Number.POSITIVE_INFINITY),
-    ['emulated in the cache', count(s.inCache)],
+    ...byName('emulated in the cache', s.inCache, Number.POSITIVE_INFINITY),
     ...byName('traps', s.traps, Number.POSITIVE_INFINITY),
     ['interrupts', count(s.interrupts)],
     ...(monitor

@@ -126,17 +126,17 @@ const copyRegister = (
 
 /**
  * Loads the register that the record names, if it is one of data.
- * @param read the selector, 16 bits @param done what else the instruction does
+ * @param name the instruction's @param read the selector, 16 bits @param done what else the instruction does
  */
-const load = (b: Builder, read: () => Value, done: () => void = () => {}): void => {
+const load = (b: Builder, name: string, read: () => Value, done: () => void = () => {}): void => {
   const segment = b.and(b.field('REG0'), 7);
   b.if(
     b.and(b.shrU(DATA_SEGMENTS, segment), 1),
-    () => loadData(b, segment, read(), done),
-    () => leaveToCallout(b),
+    () => loadData(b, name, segment, read(), done),
+    () => leaveToCallout(b, name),
   );
 };
-const loadData = (b: Builder, segment: Value, selector: Value, done: () => void): void => {
+const loadData = (b: Builder, name: string, segment: Value, selector: Value, done: () => void): void => {
   const { system } = b.form;
   const word = (address: Value, offset: number) => b.loadAt(b.add(address, offset), 4);
   const index = b.and(b.shrU(selector, 2), ENTRIES - 1);
@@ -167,7 +167,7 @@ const loadData = (b: Builder, segment: Value, selector: Value, done: () => void)
       }
       done();
     },
-    () => leaveToCallout(b),
+    () => leaveToCallout(b, name),
   );
 };
 
@@ -181,7 +181,9 @@ export const segmentLoads: readonly InstructionSpec[] = [
     body(b) {
       const isMemory = b.form.operands.length > 0;
       const register = () => b.add(b.shl(b.shrU(b.field('REG0'), 8), 2), State.GPR);
-      load(b, () => (isMemory ? b.load(b.operandLinear(2, 'read'), 2) : b.loadAt(register(), 2)));
+      load(b, 'mov_to_sreg', () =>
+        isMemory ? b.load(b.operandLinear(2, 'read'), 2) : b.loadAt(register(), 2),
+      );
     },
   },
   {
@@ -194,6 +196,7 @@ export const segmentLoads: readonly InstructionSpec[] = [
       const size = b.shrU(b.field('SCALE'), CalloutDetail.SIZE_SHIFT);
       load(
         b,
+        'pop_sreg',
         () => peek(b, 2),
         () => release(b, size),
       );

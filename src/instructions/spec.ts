@@ -3,9 +3,10 @@
  * written after the body, so that a body is only its computation.
  */
 import type { Size } from '../x86/registers.ts';
-import { State, SystemBase } from '../x86/state.ts';
+import { SystemBase } from '../x86/state.ts';
 import type { Builder, Input, Location, Value } from './builder.ts';
 import type { OperandKind } from './form.ts';
+import { inCacheCounter } from './in-cache.ts';
 
 export interface OperandUse {
   /** `none`: the body accesses the operand by itself. */
@@ -42,17 +43,20 @@ export interface InstructionSpec {
   body(b: Builder, ...operands: Value[]): Input | readonly Input[] | void;
 }
 
+const countInCache = (b: Builder, name: string, executions: 1 | -1): void => {
+  const counter = inCacheCounter(name);
+  b.storeState(counter, b.add(b.loadState(counter), executions));
+};
 /** Leaves an instruction to the callout of its record: it is no emulation in the cache after all. */
-export const leaveToCallout = (b: Builder): void => {
-  if (b.form.system === SystemBase.VIRTUAL)
-    b.storeState(State.IN_CACHE, b.sub(b.loadState(State.IN_CACHE), 1));
+export const leaveToCallout = (b: Builder, name: string): void => {
+  if (b.form.system === SystemBase.VIRTUAL) countInCache(b, name, -1);
   b.callout(false);
 };
 
 /** Executes one instruction of the builder's form. */
 export const execute = (b: Builder, spec: InstructionSpec): void => {
   const { form } = b;
-  if (form.system === SystemBase.VIRTUAL) b.storeState(State.IN_CACHE, b.add(b.loadState(State.IN_CACHE), 1));
+  if (form.system === SystemBase.VIRTUAL) countInCache(b, spec.name, 1);
   const locations: (Location | undefined)[] = [];
   const linears: (Value | undefined)[] = [];
   const values: Value[] = [];

@@ -17,7 +17,7 @@ const readTimestamp = (b: Builder): void => {
       b.setReg(Gpr.EAX, b.narrow(now));
       b.setReg(Gpr.EDX, b.high(now));
     },
-    () => leaveToCallout(b),
+    () => leaveToCallout(b, 'rdtsc'),
   );
 };
 

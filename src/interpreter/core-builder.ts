@@ -666,7 +666,8 @@ export abstract class CoreBuilder extends Builder {
 }
 
 /** State of the engine rather than of the guest. */
-const isBookkeeping = (address: number): boolean => address >= State.RECORD && address < State.FLAG_SUM;
+const isBookkeeping = (address: number): boolean =>
+  (address >= State.RECORD && address < State.FLAG_SUM) || (address >= State.IN_CACHE && address < State.FPU);
 const isFlags = (address: number): boolean =>
   (address >= State.FLAG_RESULT && address < State.FLAG_RESULT + 8) ||
   address === State.FLAG_SUM ||

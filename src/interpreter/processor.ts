@@ -7,6 +7,7 @@ import { Profile } from '../cache/profile.ts';
 import { type CacheOptions, TranslationCache } from '../cache/translation-cache.ts';
 import type { Decoder } from '../decoder/instruction.ts';
 import { findHandler, handlerOf, Special } from '../instructions/handlers.ts';
+import { inCacheInstructions } from '../instructions/in-cache.ts';
 import {
   CalloutDetail,
   calloutNumber,
@@ -113,7 +114,8 @@ export class Processor {
   observer: Observer | undefined;
   blocksEntered = 0;
   #blocksCounted = 0;
-  inCacheCount = 0;
+  /** Executions in the cache, by the index of `inCacheInstructions`. */
+  readonly inCacheCounts = new Float64Array(inCacheInstructions.length);
   interruptsTaken = 0;
   /** Set while one instruction is executed as the control treats it, which counts it. */
   #emulating = false;
@@ -463,12 +465,12 @@ export class Processor {
       : handlerOf(handler)!.spec.name;
     this.#setEipPage();
     const words = this.#words;
-    const executedInCache = words[State.IN_CACHE >> 2]!;
+    this.collectCounters();
     this.#emulating = true;
     this.#execute(record, 1);
     this.#emulating = false;
     words[State.BLOCKS >> 2]! -= HISTORY_STEP;
-    words[State.IN_CACHE >> 2] = executedInCache;
+    words.fill(0, State.IN_CACHE >> 2, (State.IN_CACHE >> 2) + inCacheInstructions.length);
     return name;
   }
 
@@ -742,8 +744,11 @@ export class Processor {
     counters.lookups += hits;
     counters.hits += hits;
     counters.jumpCacheHits += hits;
-    this.inCacheCount += words[State.IN_CACHE >> 2]! >>> 0;
-    words[State.IN_CACHE >> 2] = 0;
+    for (let i = 0; i < inCacheInstructions.length; i++) {
+      const at = (State.IN_CACHE >> 2) + i;
+      this.inCacheCounts[i]! += words[at]! >>> 0;
+      words[at] = 0;
+    }
     words[State.LOOKUP_HITS >> 2] = 0;
   }
 }

@@ -9,7 +9,7 @@ import { isConcluded, judge } from './verdict.ts';
 /** The technique that the others are judged by. */
 export const REFERENCE = 'native';
 /** How far a run may go when the reference has ended: so many times its instructions, and so many more. */
-const PATIENCE = { factor: 4, instructions: 1_000_000 } as const;
+const PATIENCE = { factor: 2, instructions: 1_000_000 } as const;
 
 /** Instructions that a run may retire once the reference has ended behind so many. */
 export const allowedInstructions = (reference: number): number =>

@@ -4,6 +4,7 @@
  * modelled: it says nothing of caches, devices and the guest's instruction mix, and much about the ratio of techniques.
  */
 import type { Statistics } from '../index.ts';
+import { inCacheInstructions } from '../instructions/in-cache.ts';
 import { numberedCallouts } from '../instructions/operands.ts';
 import { vectorNames } from '../x86/exceptions.ts';
 import core2 from './costs/core-2.json' with { type: 'json' };
@@ -48,6 +49,7 @@ const details: Partial<Record<CostEvent, ReadonlySet<string> | 'any'>> = {
   'emulated trap': 'any',
   callout: calloutNames,
   'direct callout': calloutNames,
+  'in cache': new Set(inCacheInstructions),
   exit: 'any',
 };
 
@@ -181,7 +183,7 @@ export const costedEvents = (s: Statistics): Counted[] => {
       ...byDetail('emulated trap', s.emulatedTraps),
       ...byDetail('callout', s.callouts),
       ...byDetail('direct callout', s.directCallouts),
-      { event: 'in cache', count: s.inCache },
+      ...byDetail('in cache', s.inCache),
       { event: 'virtual interrupt', count: s.interrupts },
       { event: 'hidden page fault', count: monitor.hiddenPageFaults },
       { event: 'true page fault', count: truePageFaults },

@@ -1,5 +1,6 @@
 /** What a run is measured by. Each figure is defined in definitions.md. */
 import type { CacheCounters } from '../cache/counters.ts';
+import { inCacheInstructions } from '../instructions/in-cache.ts';
 import { numberedCallouts } from '../instructions/operands.ts';
 import type { RewrittenCounts } from '../interpreter/rewritten-counts.ts';
 import type { Leak, LeakReport } from '../monitor/leaks.ts';
@@ -42,7 +43,7 @@ export interface Statistics {
   /** Instructions in directly running code that went to the monitor. */
   readonly directCallouts: Counts;
   /** Rewritten instructions executed in the cache. */
-  readonly inCache: number;
+  readonly inCache: Counts;
   /** Exceptions that the processor raised, by vector. */
   readonly traps: Counts;
   /** Of the traps, those whose instruction the monitor executed, by instruction. */
@@ -153,7 +154,7 @@ export const collectTotals = (machine: Machine): Totals => {
   return {
     callouts,
     directCallouts,
-    inCache: processor.inCacheCount,
+    inCache: sumOf(processor.inCacheCounts),
     traps,
     emulatedTraps: monitor ? total(monitor.emulatedTraps) : 0,
     hiddenPageFaults,
@@ -200,7 +201,11 @@ export const collectStatistics = (machine: Machine, hostMilliseconds: number): S
     rewritten: machine.rewrites ? processor.rewritten.total : null,
     longInstructions: callouts(processor.longInstructions),
     ...monitored,
-    inCache: processor.inCacheCount,
+    inCache: byNumber(
+      (i) => processor.inCacheCounts[i]!,
+      inCacheInstructions.length,
+      (i) => inCacheInstructions[i]!,
+    ),
     traps,
     interrupts: interruptsTaken,
     monitor: faultsOfPages && {

@@ -39,8 +39,6 @@ export const State = {
   BLOCKS: 0x148,
   /** Blocks found in the jump cache since the counter was last taken. */
   LOOKUP_HITS: 0x14c,
-  /** Sensitive instructions executed in the cache since the counter was last taken. */
-  IN_CACHE: 0x150,
   /** Exit detail: exception vector and error code, or the chain slot to link. */
   FAULT_VECTOR: 0x154,
   FAULT_ERROR: 0x158,
@@ -88,6 +86,8 @@ export const State = {
    */
   TICKS: 0x1a0,
   TICKS_PER_INSTRUCTION: 0x1a8,
+  /** 16 counters: executions in the cache since they were last taken; see instructions/in-cache.ts. */
+  IN_CACHE: 0x1b0,
 
   /** x87 and later SSE state; see fpu.ts. */
   FPU: 0x200,
