@@ -52,8 +52,14 @@ const differenceLines = (difference: Difference): string[] =>
         `  the reference has  ${quoted(difference.expected)}`,
       ];
 
-/** What is to be said of a run that did not come to the reference's end. */
-const remarks = ({ technique, verdict, place, warnings }: TechniqueRun): string[] => {
+/**
+ * What is to be said of a run that did not come to the reference's end.
+ * @param known warnings that the reference's run gave
+ */
+const remarks = (
+  { technique, verdict, place, warnings }: TechniqueRun,
+  known: ReadonlySet<string>,
+): string[] => {
   const lines: string[] = [];
   if (verdict.kind === 'crashed') lines.push(`crashed: ${verdict.reason}`);
   if (verdict.kind === 'refused' || verdict.kind === 'failed')
@@ -62,7 +68,8 @@ const remarks = ({ technique, verdict, place, warnings }: TechniqueRun): string[
     lines.push(...differenceLines(verdict.difference));
   const stood = verdict.kind === 'crashed' || verdict.kind === 'wrong' || verdict.kind === 'unfinished';
   if (stood && place) lines.push(`it stood at ${placeText(place)}`);
-  lines.push(...warnings.map((warning) => `warning: ${warning}`));
+  const own = verdict.kind === 'reference' ? warnings : warnings.filter((warning) => !known.has(warning));
+  lines.push(...own.map((warning) => `warning: ${warning}`));
   return lines.map((line) => `  ${technique}: ${line}`);
 };
 
@@ -161,12 +168,13 @@ export const formatComparison = (comparison: Comparison): string => {
     verdictWord(run),
     run.statistics ? count(run.consoleLines) : NOTHING,
   ]);
+  const known = new Set(runs.find(({ technique }) => technique === reference)?.warnings);
   const judged = reference === null ? 'no reference run came to an end' : `the reference is ${reference}`;
   const lines = [
     `${subject.kernel}, ${subject.memory >> 20} MiB; ${judged}`,
     '',
     ...columns([['', 'outcome', 'console lines'], ...outcomes], [2]),
-    ...runs.flatMap(remarks),
+    ...runs.flatMap((run) => remarks(run, known)),
     ...section('counted: the monitor', runs, MONITOR),
     ...section('counted: memory, and instructions that lied', runs, PAGES),
     ...byName('traps', runs, (s) => s.traps),
