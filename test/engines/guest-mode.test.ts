@@ -103,16 +103,9 @@ describe('nanobenchmarks', () => {
   });
 });
 
-/** Each stretch is one instruction, or what is said. */
-const SOURCE = `
-.include "lib/start.s"
-.include "lib/rings.s"
+/** Marks for stretches of one operation. */
+const MARKS = `
 .set MARK_PORT, 0xe9
-.set DIRECTORY, 0x200000
-.set WP, 0x10000
-.set TS, 8
-.set PGE, 0x80
-
 .macro begin name
     call mark_following
     .asciz "\\name 1\\n"
@@ -132,6 +125,17 @@ mark_following:
 2:  pop %eax
     xchg %esi, (%esp)
     ret
+`;
+
+/** Each stretch is one instruction, or what is said. */
+const SOURCE = `
+.include "lib/start.s"
+${MARKS}
+.include "lib/rings.s"
+.set DIRECTORY, 0x200000
+.set WP, 0x10000
+.set TS, 8
+.set PGE, 0x80
 
 main:
     call rings_initialize
@@ -264,6 +268,35 @@ scratch:
     .long 0, 0, 0
 `;
 
+const INTERRUPTS = `
+.include "lib/start.s"
+.include "lib/timer.s"
+${MARKS}
+main:
+    call pic_initialize
+    call request_timer_interrupt
+    sti                             # uses all pages that an interrupt needs
+    nop
+    cli
+
+    call request_timer_interrupt
+    begin window
+    sti
+    nop
+    cli
+    end
+
+    call request_timer_interrupt
+    out_byte PIC1 + 1, 0xff
+    sti
+    begin unmask
+    out_byte PIC1 + 1, 0xfe
+    end
+    cli
+    xor %eax, %eax
+    ret
+`;
+
 describe('instructions', async () => {
   const kernel = await build(SOURCE);
   const exitsUnder = async (technique: TechniqueName) => {
@@ -340,6 +373,13 @@ describe('events', () => {
     expect(exits).toMatchObject({ HLT: 5, 'external interrupt': 43, 'interrupt window': 1 });
     expect(interrupts).toBe(49);
     expect(direct).toBe(1 - total(exits) / instructions);
+  });
+  test('one that waits opens a window; one that an access brings about comes with its exit', async () => {
+    const kernel = await build(INTERRUPTS);
+    const { exits } = await stretchesOf((options) => runKernel(kernel, 'hw+nested', options));
+    // The handler ends the interrupt at the controller.
+    expect(exits.window).toEqual({ 'interrupt window': 1, ...IO });
+    expect(exits.unmask).toEqual({ 'I/O instruction': 2 });
   });
   test('every page fault on shadow tables is hidden or true', async () => {
     const { machine } = await runGuest(guestNamed('paging'), 'hw');
