@@ -10,8 +10,9 @@ import {
 } from '../memory/paging.ts';
 import { CR0, CR4 } from '../x86/registers.ts';
 import { CpuState, System, SystemBase } from '../x86/state.ts';
-import { GuestTables, type ShadowPaging, shadowModel } from './shadow-paging.ts';
-import { VirtualTlb } from './virtual-tlb.ts';
+import type { Technique } from '../techniques/technique.ts';
+import { createShadowPaging } from './shadow.ts';
+import { GuestTables, type ShadowCounters, type ShadowPaging, shadowModel } from './shadow-paging.ts';
 
 export interface GuestPaging {
   /** Bits of CR0 and CR4 whose change by the guest exits: the guest/host masks (SDM vol. 3, section 24.6.6). */
@@ -24,6 +25,8 @@ export interface GuestPaging {
   setA20(enabled: boolean): void;
   /** A doubleword of guest-physical memory. */
   readPhysical(address: number): number;
+  /** Guest memory watched for Watch.PAGE_TABLE was written. */
+  tableWritten?(physical: number, size: number): void;
 }
 
 /** What guest mode makes of an access that needs the monitor. @returns false while the monitor runs already */
@@ -38,21 +41,24 @@ export class ShadowedPaging implements GuestPaging {
   /** Paging must be on in guest mode, and the monitor decides on how the processor does it. */
   readonly cr0Mask = CR0.PE | CR0.PG | CR0.WP | CR0.NE | CR0.NW | CR0.CD;
   readonly cr4Mask = CR4.PSE | CR4.PAE | CR4.PGE;
-  /** Page faults that the guest never saw, and its own. */
+  /** Page faults that the guest never saw, its own, and those of its writes to page tables that are traced. */
   hiddenPageFaults = 0;
   truePageFaults = 0;
+  tracedWrites = 0;
   readonly #mmu: Mmu;
   readonly #tables: GuestTables;
   readonly #shadow: ShadowPaging;
   readonly #guest: CpuState;
   readonly #paging: PagingMode;
   readonly #registers: CpuState;
+  readonly #onPageFault: OnExit;
 
-  constructor(mmu: Mmu, guest: CpuState, model: PagingModel, onPageFault: OnExit) {
+  constructor(mmu: Mmu, guest: CpuState, model: PagingModel, technique: Technique, onPageFault: OnExit) {
     this.#mmu = mmu;
     mmu.model = shadowModel;
     this.#tables = new GuestTables(mmu);
-    this.#shadow = new VirtualTlb(mmu, this.#tables);
+    this.#shadow = createShadowPaging(mmu, this.#tables, technique);
+    this.#onPageFault = onPageFault;
     this.#guest = guest;
     this.#paging = { ...newPagingMode(guest), model };
     this.#registers = new CpuState(mmu.memory.memory.buffer, SystemBase.VIRTUAL);
@@ -66,6 +72,9 @@ export class ShadowedPaging implements GuestPaging {
       }
       return fault;
     };
+  }
+  get shadowCounters(): Readonly<ShadowCounters> {
+    return this.#shadow.counters;
   }
   entered(): void {
     this.#registers.setSys(System.CR0, CR0.PG | CR0.WP | CR0.PE);
@@ -88,6 +97,12 @@ export class ShadowedPaging implements GuestPaging {
   }
   readPhysical(address: number): number {
     return this.#tables.read(address, this.#paging);
+  }
+  tableWritten(physical: number, size: number): void {
+    const { counters } = this.#shadow;
+    const before = counters.tracedTableWrites;
+    this.#shadow.tableWritten(physical, size);
+    if (counters.tracedTableWrites > before && this.#onPageFault()) this.tracedWrites++;
   }
 }
 

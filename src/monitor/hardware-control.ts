@@ -20,6 +20,7 @@ import { Flag } from '../x86/flags.ts';
 import { CR0 } from '../x86/registers.ts';
 import { type CpuState, System } from '../x86/state.ts';
 import { type GuestPaging, NestedPaging, ShadowedPaging } from './guest-paging.ts';
+import type { ShadowCounters } from './shadow-paging.ts';
 import { mayEnterGuestMode } from './vm-entry.ts';
 import { EXIT_REASONS, ExitReason, exitReasonNames, exitReasonOfCallout, NO_EXIT } from './vm-exits.ts';
 
@@ -29,9 +30,12 @@ export interface HardwareCounters {
   readonly exits: Readonly<Record<string, number>>;
   /** Instructions of code that guest mode cannot run, emulated by the monitor. */
   readonly emulatedInstructions: number;
-  /** Page faults that exited: on the shadow tables, unseen by the guest; and the guest's own. */
+  /** Page faults that exited: on the shadow tables, unseen by the guest; the guest's own; on traced page tables. */
   readonly hiddenPageFaults: number;
   readonly truePageFaults: number;
+  readonly tracedWrites: number;
+  /** What happened in shadow page tables; null under nested paging. */
+  readonly shadow: Readonly<ShadowCounters> | null;
   /** EPT violations by cause: first uses of a page; accesses to what is no RAM. */
   readonly mappedPages: number;
   readonly deviceAccesses: number;
@@ -74,7 +78,7 @@ export class HardwareControl implements Control {
     this.#paging =
       technique.mmu === 'nested'
         ? new NestedPaging(mmu, model, () => this.#exit(ExitReason.EPT_VIOLATION))
-        : new ShadowedPaging(mmu, state, model, () => this.#exit(ExitReason.EXCEPTION_OR_NMI));
+        : new ShadowedPaging(mmu, state, model, technique, () => this.#exit(ExitReason.EXCEPTION_OR_NMI));
     const paging = this.#paging;
     this.#cpu = new CpuAccess(state, mmu, this.#observed(platform), {
       pagingChanged: (flushGlobal) => paging.changed(flushGlobal),
@@ -123,6 +127,8 @@ export class HardwareControl implements Control {
       emulatedInstructions: this.#emulated + emulating,
       hiddenPageFaults: shadowed?.hiddenPageFaults ?? 0,
       truePageFaults: shadowed?.truePageFaults ?? 0,
+      tracedWrites: shadowed?.tracedWrites ?? 0,
+      shadow: shadowed?.shadowCounters ?? null,
       mappedPages: nested?.mappedPages ?? 0,
       deviceAccesses: nested?.deviceAccesses ?? 0,
       nestedEntriesRead: nested?.entriesRead ?? 0,
@@ -176,6 +182,9 @@ export class HardwareControl implements Control {
     return true;
   }
 
+  onTracedWrite(physical: number, size: number): void {
+    this.#paging.tableWritten?.(physical, size);
+  }
   treatment(instruction: Instruction): Treatment {
     return this.#technique.treatment(instruction, true);
   }

@@ -1,6 +1,7 @@
 import type { Instruction } from '../decoder/instruction.ts';
 import { Treatment } from '../translator/encode.ts';
 import { meaningOf } from '../translator/opcodes.ts';
+import { mmuVariants } from './mmu-variants.ts';
 import type { ExitControl, Technique } from './technique.ts';
 
 /** Callouts by the control that makes them exit. */
@@ -18,13 +19,13 @@ const EXITING: Readonly<Record<ExitControl, readonly string[]>> = {
 const UNCONDITIONAL = ['cpuid', 'invd'];
 /** Exit because of how guest-physical memory is virtualised; which of them really do, their operands decide. */
 const OF_PAGING = ['mov_to_cr', 'mov_from_cr'];
-/** Exits that a monitor with shadow page tables needs besides: INVLPG. */
-const OF_SHADOWS = ['invlpg'];
+/** Exits where the shadow does not follow the guest's tables by itself. */
+const OF_VIRTUAL_TLB = ['invlpg'];
 
 const exitsOf = ({ exits = {}, mmu }: Technique): ReadonlySet<string> => {
   const controls = Object.keys(EXITING) as ExitControl[];
   const chosen = controls.filter((control) => exits[control]).flatMap((control) => EXITING[control]);
-  return new Set([...UNCONDITIONAL, ...OF_PAGING, ...(mmu === 'nested' ? [] : OF_SHADOWS), ...chosen]);
+  return new Set([...UNCONDITIONAL, ...OF_PAGING, ...(mmu === 'vtlb' ? OF_VIRTUAL_TLB : []), ...chosen]);
 };
 const known = new WeakMap<Technique, ReadonlySet<string>>();
 const mayExit = (technique: Technique, instruction: Instruction): boolean => {
@@ -44,12 +45,12 @@ export const hw: Technique = {
   description: 'hardware support: the guest has ring 0 of guest mode, configured events exit',
   kernelRing: 0,
   rewrites: false,
-  mmu: 'shadow',
   exits: { hlt: true, io: true, 'mov-dr': true, msr: true, rdpmc: true },
   treatment(instruction) {
     return mayExit(this, instruction) ? Treatment.CALLOUT : Treatment.IDENT;
   },
   variants: {
+    ...mmuVariants,
     nested: { mmu: 'nested', unrestrictedGuest: true },
     rdtsc: { exits: { rdtsc: true } },
     tables: { exits: { 'descriptor-table': true } },
