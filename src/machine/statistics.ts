@@ -57,7 +57,7 @@ export interface Statistics {
     readonly hiddenPageFaults: number;
     readonly truePageFaults: number;
   } | null;
-  /** Shadow paging under a monitor that deprivileges the guest; null without one. */
+  /** What happened in shadow page tables; null where there are none. */
   readonly shadow: Readonly<ShadowCounters> | null;
   /** VM exits by the manual's name of the reason; empty where there is no guest mode. */
   readonly exits: Counts;
@@ -65,6 +65,8 @@ export interface Statistics {
   readonly guestMode: {
     /** Instructions of code that guest mode cannot run, emulated by the monitor. */
     readonly emulatedInstructions: number;
+    /** Writes to traced page tables that exited. */
+    readonly tracedWrites: number;
     /** EPT violations: first uses of a guest-physical page, and accesses to what is no RAM. */
     readonly mappedPages: number;
     readonly deviceAccesses: number;
@@ -171,6 +173,7 @@ export const collectStatistics = (machine: Machine, hostMilliseconds: number): S
   const hardware = machine.hardwareCounters;
   const monitor = machine.monitorCounters;
   const faultsOfPages = hardware ?? monitor;
+  const shadow = faultsOfPages?.shadow ?? null;
   const entriesRead = processor.mmu.tableEntriesRead;
   const instructions = processor.retired;
   const trapped = (vector: number) => faultCounts[vector]! - (monitor ? emulatedFaultCounts[vector]! : 0);
@@ -212,10 +215,11 @@ export const collectStatistics = (machine: Machine, hostMilliseconds: number): S
       hiddenPageFaults: faultsOfPages.hiddenPageFaults,
       truePageFaults: faultsOfPages.truePageFaults,
     },
-    shadow: monitor && { ...monitor.shadow },
+    shadow: shadow && { ...shadow },
     exits: hardware?.exits ?? {},
     guestMode: hardware && {
       emulatedInstructions: hardware.emulatedInstructions,
+      tracedWrites: hardware.tracedWrites,
       mappedPages: hardware.mappedPages,
       deviceAccesses: hardware.deviceAccesses,
       nestedEntriesRead: hardware.nestedEntriesRead,

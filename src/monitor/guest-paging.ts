@@ -8,9 +8,9 @@ import {
   type PagingModel,
   takeControlRegisters,
 } from '../memory/paging.ts';
+import type { Technique } from '../techniques/technique.ts';
 import { CR0, CR4 } from '../x86/registers.ts';
 import { CpuState, System, SystemBase } from '../x86/state.ts';
-import type { Technique } from '../techniques/technique.ts';
 import { createShadowPaging } from './shadow.ts';
 import { GuestTables, type ShadowCounters, type ShadowPaging, shadowModel } from './shadow-paging.ts';
 
