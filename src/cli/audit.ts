@@ -7,7 +7,8 @@ import { ExitCode } from './exit-codes.ts';
 import type { GeneratedFiles } from './generated-files.ts';
 import { kernelName, readImage } from './image-options.ts';
 import { addProfiledOptions, type ProfiledFlags, runAsPlanned } from './profiled.ts';
-import { addReportOption, ResultFiles } from './results.ts';
+import { addReportOption } from './report-file.ts';
+import { ResultFiles } from './results.ts';
 import { readSymbols } from './symbol-options.ts';
 import { parseWhole } from './values.ts';
 

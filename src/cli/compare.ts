@@ -6,6 +6,7 @@ import { compareRuns } from '../laboratory/compare.ts';
 import type { Comparison, Subject } from '../laboratory/comparison.ts';
 import { CostError, type Costs, knownCosts, parseCosts } from '../laboratory/costs.ts';
 import type { Experiment } from '../laboratory/run.ts';
+import { comparisonPage } from '../report/comparison-page.ts';
 import { ComparisonPool } from './comparison-pool.ts';
 import { ComparisonProgress } from './comparison-progress.ts';
 import { formatComparison } from './comparison-text.ts';
@@ -163,6 +164,6 @@ export const compareCommand = (generated: GeneratedFiles, finish: (exitCode: num
         symbolAt: (linear) => symbols.at(linear),
       });
       process.stdout.write(formatComparison(comparison));
-      await files.write(comparison);
+      await files.write(comparison, () => comparisonPage(comparison));
       finish(exitCodeOf(comparison));
     });

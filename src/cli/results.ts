@@ -2,37 +2,35 @@
 import { writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { Machine } from '../index.ts';
-import { type Page, page } from '../report/index.ts';
+import type { Page } from '../report/index.ts';
 import { createFile } from './files.ts';
 import { Progress } from './progress.ts';
+import { addReportOption, openReport, type ReportFile, type ReportFlags } from './report-file.ts';
 import { reasonOf, UserError } from './user-error.ts';
 
-export interface ResultFlags {
+export interface ResultFlags extends ReportFlags {
   readonly json?: string;
-  readonly report?: string;
 }
 
 export const addJsonOption = (command: Command): Command =>
   command.option('--json <file>', 'write the results as JSON too');
-export const addReportOption = (command: Command): Command =>
-  command.option('--report <file>', 'write a page with tables and plots, HTML, too');
 /** Adds both options to a command. */
 export const addResultOptions = (command: Command): Command => addReportOption(addJsonOption(command));
 
 /** Files that can be written, before the work begins whose results they are for. */
 export class ResultFiles {
   readonly #json: Destination | undefined;
-  readonly #report: Destination | undefined;
+  readonly #report: ReportFile | undefined;
 
   /** @throws UserError when one cannot be created */
   constructor({ json, report }: ResultFlags) {
     this.#json = json === undefined ? undefined : new Destination(json);
-    this.#report = report === undefined ? undefined : new Destination(report);
+    this.#report = report === undefined ? undefined : openReport(report);
   }
   /** @param makePage called only when a page is wanted @throws UserError */
   async write(results: unknown, makePage?: () => Page): Promise<void> {
     this.#json?.write(`${JSON.stringify(results, null, 2)}\n`);
-    if (this.#report && makePage) this.#report.write(await page(makePage()));
+    if (makePage) await this.#report?.write(makePage());
   }
 }
 

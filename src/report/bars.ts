@@ -114,7 +114,7 @@ const drawing = (spec: BarsSpec, shown: readonly Bar[], { Plot, width }: Toolkit
     marginTop: 4,
     options: {
       x: { ...scaleOf(axis, true), ...(log && { domain: [least, Math.max(...values)] }) },
-      y: { label: null, domain: names, ...(grouped && { axis: null }), padding: 0.05 },
+      y: { type: 'band', label: null, domain: names, ...(grouped && { axis: null }), padding: 0.05 },
       ...(grouped && {
         fy: { label: null, domain: groups, padding: GROUP_GAP / (names.length * BAR + GROUP_GAP) },
       }),

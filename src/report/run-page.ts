@@ -1,9 +1,10 @@
 /** The report of one run. */
 
-import type { Outcome, Statistics } from '../index.ts';
+import type { Statistics } from '../index.ts';
 import type { Places } from '../laboratory/places.ts';
 import type { RunRecord } from '../laboratory/run-record.ts';
 import type { Sample } from '../laboratory/samples.ts';
+import { describeOutcome } from '../laboratory/words.ts';
 import { bars } from './bars.ts';
 import { beside, type Content, facts, prose, transcript } from './content.ts';
 import { heatMap } from './heat-map.ts';
@@ -11,25 +12,6 @@ import { lines, type Series } from './lines.ts';
 import type { Page } from './page.ts';
 import { type Cell, table } from './table.ts';
 import { exactly } from './units.ts';
-
-export const describeOutcome = (outcome: Outcome): string => {
-  switch (outcome.kind) {
-    case 'power-off':
-      return 'powered off';
-    case 'reset':
-      return 'reset the machine';
-    case 'exit':
-      return `debug exit port, ${outcome.status}`;
-    case 'shutdown':
-      return `shutdown: ${outcome.reason}`;
-    case 'halted':
-      return 'halted for good';
-    case 'stopped':
-      return 'ended from outside';
-    case 'limit':
-      return outcome.reached === 'time' ? 'time limit' : 'instruction limit';
-  }
-};
 
 const INSTRUCTIONS = { label: 'instructions retired', unit: 'count' } as const;
 

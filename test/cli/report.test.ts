@@ -29,5 +29,5 @@ test('of a run that is ended from outside', async () => {
     },
   );
   expect(exitCode).toBe(128 + 15);
-  expect(readFileSync(file, 'utf8')).toContain('ended from outside');
+  expect(readFileSync(file, 'utf8')).toContain('<dd>stopped</dd>');
 });
