@@ -5,6 +5,7 @@ import { describeEnd } from '../laboratory/verdict.ts';
 import { type Bar, bars } from './bars.ts';
 import { beside, type Content, facts, prose, transcript } from './content.ts';
 import type { Axis, Basis } from './figure.ts';
+import { leakContents } from './leaks.ts';
 import { lines } from './lines.ts';
 import type { Page } from './page.ts';
 import { stacked } from './stacked.ts';
@@ -219,13 +220,6 @@ const details = (runs: readonly Ran[]): Content[] => [
     (s) => s.emulatedTraps,
   ),
   ...byName(runs, 'Exits', 'From guest mode to the monitor.', 'reason', (s) => s.exits),
-  ...byName(
-    runs,
-    'Executions silently wrong',
-    'Sensitive instructions that did not trap, and whose result was not what the guest should have seen.',
-    'instruction',
-    (s) => s.leaks?.byInstruction,
-  ),
 ];
 
 const cachePlots = (runs: readonly Ran[]): Content[] => [
@@ -336,6 +330,16 @@ export const comparisonPage = (comparison: Comparison): Page => {
                 ...details(ran),
               ],
             },
+            ...ran.flatMap(({ technique, statistics: { leaks } }) =>
+              leaks
+                ? [
+                    {
+                      heading: `What ${technique} got wrong, silently`,
+                      contents: leakContents(leaks, ` under ${technique}`),
+                    },
+                  ]
+                : [],
+            ),
             { heading: 'The translation cache', contents: cachePlots(ran) },
             {
               heading: 'Host time, measured',

@@ -8,6 +8,7 @@ import { describeOutcome } from '../laboratory/words.ts';
 import { bars } from './bars.ts';
 import { beside, type Content, facts, prose, transcript } from './content.ts';
 import { heatMap } from './heat-map.ts';
+import { leakContents } from './leaks.ts';
 import { lines, type Series } from './lines.ts';
 import type { Page } from './page.ts';
 import { type Cell, table } from './table.ts';
@@ -182,6 +183,26 @@ const monitorSections = ({ statistics, samples }: RunRecord): Content[] => [
         ),
       ]
     : []),
+  ...(Object.keys(statistics.inCache).length > 0
+    ? [
+        eventBars(
+          'Executions in the cache',
+          'Rewritten instructions that a sequence in the translation cache executed, without the monitor.',
+          'instruction',
+          statistics.inCache,
+        ),
+      ]
+    : []),
+  ...(Object.keys(statistics.emulatedTraps).length > 0
+    ? [
+        eventBars(
+          'Emulated traps by instruction',
+          'Instructions that trapped and that the monitor executed.',
+          'instruction',
+          statistics.emulatedTraps,
+        ),
+      ]
+    : []),
   ...(Object.keys(statistics.exits).length > 0
     ? [eventBars('Exits by reason', 'From guest mode to the monitor.', 'reason', statistics.exits)]
     : []),
@@ -222,7 +243,9 @@ const numbers = (statistics: Statistics): Content => {
     else if (typeof value === 'number') rows.push([prefix, value]);
     else if (value !== null) rows.push([prefix, String(value)]);
   };
-  visit('', statistics);
+  const { leaks, ...others } = statistics;
+  const { places: _, ...counted } = leaks ?? { places: [] };
+  visit('', { ...others, leaks: counted });
   return table({
     caption: 'As --stats json has them',
     columns: [
@@ -266,6 +289,9 @@ export const runPage = (record: RunRecord): Page => {
               eventBars('Traps by vector', 'Exceptions of the processor.', 'vector', s.traps),
             ],
       },
+      ...(s.leaks
+        ? [{ heading: 'What this technique got wrong, silently', contents: leakContents(s.leaks) }]
+        : []),
       { heading: 'Where the guest spends its instructions', contents: [whereItWas(record)] },
       { heading: 'Host time', contents: [speedOverTime(samples)] },
       {
