@@ -3,7 +3,7 @@
  * modelled.
  */
 import type { Comparison, Difference, Place, TechniqueRun } from '../laboratory/comparison.ts';
-import { describeEnd } from '../laboratory/verdict.ts';
+import { describeVerdict } from '../laboratory/verdict.ts';
 import { type Counts, type Statistics, total } from '../machine/statistics.ts';
 import { columns } from './columns.ts';
 
@@ -25,23 +25,6 @@ const quoted = (line: string | undefined): string => {
   if (line === undefined) return '(nothing more)';
   const cut = line.length > LONGEST_LINE ? `${line.slice(0, LONGEST_LINE)}…` : line;
   return JSON.stringify(cut).replace(/[^\x20-\x7e…]/g, '?');
-};
-
-const verdictWord = (run: TechniqueRun): string => {
-  const { verdict, end } = run;
-  switch (verdict.kind) {
-    case 'reference':
-    case 'unjudged':
-      return describeEnd(end);
-    case 'same':
-      return 'as the reference';
-    case 'wrong':
-      return `wrong, ${describeEnd(end)}`;
-    case 'unfinished':
-      return `unfinished, ${describeEnd(end)}`;
-    default:
-      return verdict.kind;
-  }
 };
 
 const differenceLines = (difference: Difference): string[] =>
@@ -165,7 +148,7 @@ export const formatComparison = (comparison: Comparison): string => {
   const { runs, reference, subject, simultaneous } = comparison;
   const outcomes = runs.map((run) => [
     run.technique,
-    verdictWord(run),
+    describeVerdict(run),
     run.statistics ? count(run.consoleLines) : NOTHING,
   ]);
   const known = new Set(runs.find(({ technique }) => technique === reference)?.warnings);

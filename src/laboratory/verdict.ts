@@ -1,5 +1,5 @@
 /** Judges runs by a reference run of the same guest: what the guest's user would have noticed. */
-import type { Difference, RunEnd, Verdict } from './comparison.ts';
+import type { Difference, RunEnd, TechniqueRun, Verdict } from './comparison.ts';
 import { linesOf } from './console-record.ts';
 import type { RunReport } from './run.ts';
 import { describeOutcome } from './words.ts';
@@ -32,6 +32,23 @@ export const describeEnd = (end: RunEnd): string => {
       return `${end.kind}: ${end.reason}`;
     default:
       return describeOutcome(end);
+  }
+};
+
+/** What a run came to, in a few words. */
+export const describeVerdict = ({ verdict, end }: Pick<TechniqueRun, 'verdict' | 'end'>): string => {
+  switch (verdict.kind) {
+    case 'reference':
+    case 'unjudged':
+      return describeEnd(end);
+    case 'same':
+      return 'as the reference';
+    case 'wrong':
+      return `wrong, ${describeEnd(end)}`;
+    case 'unfinished':
+      return `unfinished, ${describeEnd(end)}`;
+    default:
+      return verdict.kind;
   }
 };
 
