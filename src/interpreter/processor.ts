@@ -105,7 +105,7 @@ export class Processor {
   /** Callouts executed on a guest's virtual state, by number: from rewritten code, and from code that runs directly. */
   readonly virtualCallouts = new Float64Array(numberedCallouts.length);
   readonly directCallouts = new Float64Array(numberedCallouts.length);
-  /** Callouts executed on the processor's own state, by number: its long instructions. */
+  /** Callouts that the processor itself executes, on its own state, by number: its long instructions. */
   readonly longInstructions = new Float64Array(numberedCallouts.length);
   /** Exceptions by vector, before any delivery, and of these the ones found while an instruction was emulated. */
   readonly faultCounts = new Float64Array(256);

@@ -145,7 +145,9 @@ export class HardwareControl implements Control {
     if (!this.#emulating) rememberLoads(state);
     mmu.user = state.cpl === 3;
     this.#processor.mode = segmentMode(state);
-    if (!this.#technique.unrestrictedGuest) this.#leaveOrEnter();
+    // Unrestricted guests need the second level of tables (SDM vol. 3, section 24.6.2).
+    const { mmu: memory, unrestrictedGuest = false } = this.#technique;
+    if (!unrestrictedGuest || memory !== 'nested') this.#leaveOrEnter();
   }
   /** Goes on outside guest mode where VM entry would fail, and returns to it as soon as it would not. */
   #leaveOrEnter(): void {
@@ -192,8 +194,13 @@ export class HardwareControl implements Control {
   execute(number: number, operands: Operands): void {
     const { run } = numberedCallouts[number]!;
     const reason = exitReasonOfCallout[number]!;
-    if (reason === NO_EXIT || !this.#inGuestMode || !this.#operandsExit(number, operands)) {
+    if (!this.#inGuestMode) {
       run(this.#cpu, operands);
+      return;
+    }
+    if (reason === NO_EXIT || !this.#operandsExit(number, operands)) {
+      run(this.#cpu, operands);
+      this.#processor.longInstructions[number]!++;
       return;
     }
     this.#inMonitor = true;
