@@ -31,22 +31,23 @@ const head = ({ kernel, file, run, instructions }: Audit): string[] => {
 const byInstruction = (instructions: readonly AuditedInstruction[]): string[] => [
   ...columns(
     [
-      ['instruction', 'class', 'R&I', 'in file', 'in run', 'executions', 'CPL 0', 'CPL 1-2', 'CPL 3'],
+      ['instruction', 'class', 'R&I', 'file', 'swept', 'run', 'executions', 'CPL 0-2', 'CPL 3'],
       ...instructions.map((one) => [
         one.name,
         classOf(one),
         `${one.condition}${one.listed ? '*' : ''}`,
-        count(one.sitesInFile),
+        count(one.sitesFollowed),
+        count(one.sitesSwept),
         count(one.sitesTranslated),
         count(one.executions),
-        count(one.byCpl[0]),
-        count(one.byCpl[1] + one.byCpl[2]),
+        count(one.byCpl[0] + one.byCpl[1] + one.byCpl[2]),
         count(one.byCpl[3]),
       ]),
     ],
     [3, 4, 5, 6, 7, 8],
   ),
   '* in the list of Robin and Irvine: sensitive, and not privileged',
+  'file: places that can be followed to from an entry point or a symbol; swept: others, which may be data',
 ];
 
 const losses = (instructions: readonly AuditedInstruction[]): string[] =>

@@ -11,6 +11,7 @@ import { sensitivityOf } from '../techniques/sensitive.ts';
 import { Mode } from '../translator/mode.ts';
 import type { SensitiveInstruction } from '../x86/sensitive-instructions.ts';
 import { type CodeRange, codeRanges } from './code-ranges.ts';
+import { type HotPage, hotPages } from './heat.ts';
 import type { ProfiledRun } from './profiled-run.ts';
 import { scanCode } from './static-scan.ts';
 import type { SymbolTable } from './symbols.ts';
@@ -38,7 +39,9 @@ export interface AuditedSite {
 
 /** All sites of one instruction, and the facts about it. */
 export interface AuditedInstruction extends SensitiveInstruction {
-  readonly sitesInFile: number;
+  /** In the file: as in AuditedSite. */
+  readonly sitesFollowed: number;
+  readonly sitesSwept: number;
   readonly sitesTranslated: number;
   readonly executions: number;
   readonly byCpl: readonly [number, number, number, number];
@@ -54,6 +57,8 @@ export interface AuditedRun {
   /** Instructions executed that naive trap-and-emulate would have trapped, and gotten silently wrong. */
   readonly trapping: number;
   readonly silent: number;
+  /** Where all instructions were executed. */
+  readonly pages: readonly HotPage[];
 }
 
 export interface Audit {
@@ -156,7 +161,8 @@ const summarised = (
 ): AuditedInstruction => ({
   ...facts,
   name,
-  sitesInFile: sites.filter(({ inFile }) => inFile !== null).length,
+  sitesFollowed: sites.filter(({ inFile }) => inFile === 'followed').length,
+  sitesSwept: sites.filter(({ inFile }) => inFile === 'swept').length,
   sitesTranslated: sites.filter(({ translated }) => translated).length,
   executions: sum(sites.map(({ executions }) => executions)),
   byCpl: added(sites.map(({ byCpl }) => byCpl)),
@@ -224,6 +230,7 @@ const auditedRun = (
   unattributed: machine.processor.profile!.elsewhere,
   trapping: sum(instructions.map(trappingExecutions)),
   silent: sum(instructions.map(silentExecutions)),
+  pages: hotPages(machine.processor.profile!.blocks()),
 });
 
 const kernelOf = (byCpl: readonly number[]): number => sum(byCpl.slice(0, 3));

@@ -1,10 +1,31 @@
 /** The audit as a page. */
-import type { Audit } from '../laboratory/audit.ts';
+import type { Audit, AuditedRun } from '../laboratory/audit.ts';
+import { hotRegions } from '../laboratory/heat.ts';
 import { classOf, describeOutcome } from '../laboratory/words.ts';
 import { bars } from './bars.ts';
 import { type Content, facts, prose } from './content.ts';
+import { heatMap } from './heat-map.ts';
 import type { Page } from './page.ts';
 import { table } from './table.ts';
+
+const PAGES = 64;
+const REGIONS = 24;
+const heatOf = ({ pages }: AuditedRun): Content =>
+  heatMap({
+    title: 'Instructions executed, by page',
+    caption:
+      `Every instruction of the run, by the linear address of the block that it is in; of regions of ${PAGES} pages ` +
+      `the ${REGIONS} that execute the most.`,
+    basis: 'counted',
+    x: { label: 'offset in the region', unit: 'bytes' },
+    bounds: Array.from({ length: PAGES + 1 }, (_, i) => i * 4096),
+    rowLabel: 'region',
+    rows: hotRegions(pages, PAGES, REGIONS).map((region) => ({
+      name: hex(region.linear),
+      values: region.pages,
+    })),
+    value: { label: 'instructions', unit: 'count' },
+  });
 
 const hex = (n: number): string => n.toString(16).padStart(8, '0');
 const count = (n: number): string => n.toLocaleString('en');
@@ -46,6 +67,7 @@ export const auditPage = (audit: Audit, top: number): Page => {
           }),
         ]
       : [];
+  const heat = run && run.pages.length > 0 ? [{ heading: 'Where it executed', contents: [heatOf(run)] }] : [];
   return {
     title: `Sensitive instructions of ${kernel}`,
     opening: opening(audit),
@@ -56,12 +78,14 @@ export const auditPage = (audit: Audit, top: number): Page => {
           ...plot,
           table({
             caption:
-              'Class after Popek and Goldberg; condition after Robin and Irvine, with a star where their list has it.',
+              'Class after Popek and Goldberg; condition after Robin and Irvine, with a star where their list has it. In ' +
+              'the file: places that can be followed to from an entry point or a symbol; swept: others, which may be data.',
             columns: [
               { name: 'instruction' },
               { name: 'class' },
               { name: 'condition' },
               { name: 'in the file', unit: 'count' },
+              { name: 'swept', unit: 'count' },
               { name: 'in the run', unit: 'count' },
               { name: 'executions, CPL 0-2', unit: 'count' },
               { name: 'CPL 3', unit: 'count' },
@@ -71,7 +95,8 @@ export const auditPage = (audit: Audit, top: number): Page => {
               one.name,
               classOf(one),
               `${one.condition}${one.listed ? '*' : ''}`,
-              one.sitesInFile,
+              one.sitesFollowed,
+              one.sitesSwept,
               one.sitesTranslated,
               one.byCpl[0] + one.byCpl[1] + one.byCpl[2],
               one.byCpl[3],
@@ -106,6 +131,7 @@ export const auditPage = (audit: Audit, top: number): Page => {
           }),
         ],
       },
+      ...heat,
     ],
   };
 };

@@ -32,7 +32,7 @@ test('a table of instructions, and one of addresses', async () => {
   expect(exitCode).toBe(0);
   expect(stdout).toContain('run: bt, ended by its instruction limit; 5,000 instructions');
   expect(stdout).toContain('under trap-and-emulate 2 of them trap; 8 do not, and may be wrong');
-  expect(stdout).toMatch(/^PUSHF +behaviour +3B\* +1 +1 +4 +4 +0 +0$/m);
+  expect(stdout).toMatch(/^PUSHF +behaviour +3B\* +1 +0 +1 +4 +4 +0$/m);
   expect(stdout).toMatch(/^STR +behaviour +3C\* +1 +0 +0 +0 +0 +0$/m);
   expect(stdout).toMatch(/^ +4 +0 +001000\w+ +001000\w+ +sidt fword ptr \[0x8000\] +again\+0x2$/m);
   expect(stdout).toMatch(/^ +0 +file +001000\w+ +001000\w+ +str eax +never$/m);
@@ -60,6 +60,7 @@ test('as JSON and as a page', async () => {
   const page = readFileSync(report, 'utf8');
   expect(page).toContain('Sensitive instructions of');
   expect(page).toContain('again+0x2');
+  expect(page).toContain('Instructions executed, by page');
 });
 
 test.each([

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { guests } from '../../guests/index.ts';
 import type { CreateOptions, KernelImage } from '../../src/index.ts';
 import { type Audit, audit } from '../../src/laboratory/audit.ts';
+import { hotRegions } from '../../src/laboratory/heat.ts';
 import { runProfiled } from '../../src/laboratory/profiled-run.ts';
 import { symbolsOfKernel } from '../../src/laboratory/symbols.ts';
 import { guestImage, inlineImage } from './support.ts';
@@ -129,7 +130,7 @@ test('a file alone', async () => {
   expect(result.file.ranges).toMatchObject([{ name: '.text', linear: 0x100000 }]);
   const sidt = result.instructions.find(({ name }) => name === 'SIDT')!;
   expect(sidt).toMatchObject({ executions: 0, sitesTranslated: 0, condition: '3B' });
-  expect(sidt.sitesInFile).toBeGreaterThan(2);
+  expect(sidt.sitesFollowed + sidt.sitesSwept).toBeGreaterThan(2);
 });
 
 test('what naive trap-and-emulate would trap at, and what it would not', async () => {
@@ -137,4 +138,13 @@ test('what naive trap-and-emulate would trap at, and what it would not', async (
   const start = await audited(await inlineImage('cli\n hlt'));
   expect(run!.silent - start.run!.silent).toBe(2);
   expect(run!.trapping - start.run!.trapping).toBe(1);
+});
+
+test('pages sum up to the instructions executed', async () => {
+  const { run } = await audited(await guestImage('sensitive/str'));
+  const total = run!.pages.reduce((sum, { executions }) => sum + executions, 0);
+  expect(total + run!.unattributed).toBe(run!.instructions);
+  const regions = hotRegions(run!.pages, 64, 2);
+  expect(regions[0]).toMatchObject({ linear: 0x100000 });
+  expect(regions[0]!.pages.length).toBe(64);
 });
