@@ -96,7 +96,7 @@ export const cacheReportText = ({ subjects, seconds, load }: CacheReport): strin
           'translations',
           'again',
           'evictions',
-          'host s',
+          'cpu s',
           'times',
         ],
         ...rows.map(({ knobs, part }) => [
@@ -131,7 +131,7 @@ export const cacheReportText = ({ subjects, seconds, load }: CacheReport): strin
 };
 
 const SIZE = { label: 'size of the translation cache', unit: 'bytes', scale: 'log' } as const;
-const LENGTH = { label: 'longest block, instructions', unit: 'number', scale: 'log' } as const;
+const LENGTH = { label: 'longest block, instructions', unit: 'number', scale: 'log', base: 2 } as const;
 const HIT_RATE =
   'Hit rate: lookups that found a translated block, of all lookups. Linked transfers are no lookups.';
 const HOST_TIME =

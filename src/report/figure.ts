@@ -28,6 +28,8 @@ export interface Axis {
   readonly unit: Unit;
   /** Default linear. */
   readonly scale?: 'linear' | 'log';
+  /** Of a logarithmic axis: what its ticks are powers of. Default 2 for bytes, else 10. */
+  readonly base?: 2 | 10;
   /** Whether a linear axis begins at zero. Default true for values, false along the horizontal of lines. */
   readonly zero?: boolean;
 }
@@ -129,7 +131,7 @@ export const scaleOf = (axis: Axis, zero: boolean): Readonly<Record<string, unkn
   labelArrow: 'none',
   ...(axis.scale === 'log' && { base: baseOf(axis) }),
 });
-const baseOf = ({ unit }: Axis): number => (unit === 'bytes' ? 2 : 10);
+const baseOf = ({ unit, base }: Axis): number => base ?? (unit === 'bytes' ? 2 : 10);
 /** Ticks: powers only on a logarithmic axis, of 2 for bytes. */
 export const ticksOf = (
   axis: Axis,
