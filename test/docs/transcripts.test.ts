@@ -34,7 +34,8 @@ describe.each(pages)('%s', (page) => {
         program,
         ...args!,
       ]);
-      expect(firstDifference(transcript, ended.stdout), ended.stdout).toBeUndefined();
+      const printed = Buffer.from(ended.stdout, 'latin1').toString();
+      expect(firstDifference(transcript, printed), printed).toBeUndefined();
     },
   );
 });
