@@ -4,9 +4,11 @@ import { readExpected } from '../../guests/files.ts';
 import { findGuest, guests } from '../../guests/index.ts';
 import type { LeakReport } from '../../src/index.ts';
 import type { TechniqueName } from '../../src/machine/machine.ts';
-import { techniqueNames } from '../../src/techniques/index.ts';
+import { type Technique, techniqueNames, trap } from '../../src/techniques/index.ts';
+import { Treatment } from '../../src/translator/encode.ts';
 import { sensitiveInstructions } from '../../src/x86/sensitive-instructions.ts';
 import { lostBy } from './lost.ts';
+import { snapshot } from './snapshot.ts';
 import { runGuest } from './support.ts';
 
 /** Instructions after which a guest that waits forever is given up. */
@@ -106,6 +108,46 @@ test('a place says what was seen first, and what should have been', async () => 
     },
   ]);
   expect(places[0]!.first).toBeLessThan(places[1]!.first);
+});
+
+/** Nobody looks on. */
+const unwitnessed: Technique = {
+  ...trap,
+  treatment(instruction, kernel) {
+    const treatment = trap.treatment(instruction, kernel);
+    return treatment === Treatment.WITNESS ? Treatment.IDENT : treatment;
+  },
+};
+
+describe('looking on changes nothing', () => {
+  const names = [
+    'preempt',
+    'pae',
+    'gates',
+    'virtual-8086',
+    'debug',
+    'watchpoints',
+    'cached-segments',
+    'timer',
+  ];
+  test.each([...names, 'sensitive/mov-seg', 'sensitive/iret'])('%s', async (name) => {
+    const runs = [
+      await runGuest(findGuest(name), unwitnessed),
+      await runGuest(findGuest(name), trap),
+    ] as const;
+    const [without, seen] = runs.map(({ machine, text, outcome, interrupts }) => ({
+      ...snapshot(machine),
+      outcome,
+      text,
+      interrupts,
+      retired: machine.processor.retired,
+      exceptions: [...machine.processor.faultCounts],
+      monitor: machine.monitorCounters,
+    }));
+    expect(seen).toEqual(without);
+    expect(runs[0].machine.leaks!.witnessed).toBe(0);
+    expect(runs[1].machine.leaks!.witnessed).toBeGreaterThan(0);
+  });
 });
 
 test('techniques that leave nothing as it is have no report', async () => {

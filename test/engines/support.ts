@@ -4,7 +4,7 @@ import { buildGuest } from '../../guests/assemble.ts';
 import { sourcesIn } from '../../guests/files.ts';
 import type { GuestEntry } from '../../guests/index.ts';
 import { createDecoder } from '../../src/decoder/decoder.ts';
-import { Machine, type MachineOptions, type Outcome, type TechniqueName } from '../../src/machine/machine.ts';
+import { Machine, type MachineOptions, type Outcome } from '../../src/machine/machine.ts';
 import type { Statistics } from '../../src/machine/statistics.ts';
 
 /** The engine of the vitest project. */
@@ -84,7 +84,7 @@ export const runKernel = async (
 /** Runs a guest of the index. */
 export const runGuest = async (
   guest: GuestEntry,
-  technique: TechniqueName,
+  technique: Exclude<MachineOptions['technique'], undefined>,
   options: RunOptions = {},
 ): Promise<Run> => runKernel(await imageOf(guest.name), technique, options, guest.name, guest.memory);
 
