@@ -28,6 +28,8 @@ interface CompareFlags extends ImageFlags, HardwareFlags, LimitFlags, ResultFlag
   readonly inputAfter?: string;
 }
 
+/** Ask for an early end. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 const DEFAULT_COSTS = 'pentium-4';
 /** All techniques, without variants. */
 const plainTechniques = techniqueNames.filter((name) => !name.includes('+'));
@@ -89,10 +91,9 @@ Exit codes:
   2        wrong usage, or a file that cannot be used
   4        a run was ended by a limit, or could not be made
   70       a defect of Ringdown ended a run
-  130      Ctrl-C; what was known by then is shown`;
+  128 + S  ended by signal S, as 130 by Ctrl-C; what was known by then is shown`;
 
-const exitCodeOf = ({ interrupted, runs }: Comparison): number => {
-  if (interrupted) return signalExitCode('SIGINT');
+const exitCodeOf = ({ runs }: Comparison): number => {
   if (runs.some(({ verdict }) => verdict.kind === 'failed')) return ExitCode.DEFECT;
   const incomplete = runs.some(({ verdict: { kind } }) => kind === 'unfinished' || kind === 'refused');
   return incomplete ? ExitCode.LIMIT : ExitCode.ENDED;
@@ -146,14 +147,16 @@ export const compareCommand = (generated: GeneratedFiles, finish: (exitCode: num
       const threads = Math.min(flags.threads ?? availableParallelism(), names.length);
       const progress = new ComparisonProgress(process.stderr, names);
       const pool = new ComparisonPool(progress);
-      const onSignal = () => {
+      let received: NodeJS.Signals | undefined;
+      const onSignal = (signal: NodeJS.Signals) => {
         // Asked again: at once.
-        if (pool.interrupted) process.exit(signalExitCode('SIGINT'));
+        if (received) process.exit(signalExitCode(signal));
+        received = signal;
         pool.interrupt();
       };
-      process.on('SIGINT', onSignal);
+      for (const signal of SIGNALS) process.on(signal, onSignal);
       const reports = await pool.run(experiments, threads).finally(() => {
-        process.off('SIGINT', onSignal);
+        for (const signal of SIGNALS) process.off(signal, onSignal);
         progress.close();
       });
       const comparison = compareRuns(reports, {
@@ -165,5 +168,5 @@ export const compareCommand = (generated: GeneratedFiles, finish: (exitCode: num
       });
       process.stdout.write(formatComparison(comparison));
       await files.write(comparison, () => comparisonPage(comparison));
-      finish(exitCodeOf(comparison));
+      finish(received ? signalExitCode(received) : exitCodeOf(comparison));
     });

@@ -6,7 +6,10 @@ import { describeEnd } from '../laboratory/verdict.ts';
 import type { PoolEvents } from './comparison-pool.ts';
 import { oneLine } from './user-error.ts';
 
-const millions = (n: number): string => `${Math.floor(n / 1e6).toLocaleString('en')} million instructions`;
+const instructions = (n: number): string =>
+  n < 1e7
+    ? `${n.toLocaleString('en')} instructions`
+    : `${Math.floor(n / 1e6).toLocaleString('en')} million instructions`;
 
 export class ComparisonProgress implements PoolEvents {
   readonly #spinner: Spinner | undefined;
@@ -31,11 +34,13 @@ export class ComparisonProgress implements PoolEvents {
   onStart(technique: string): void {
     this.#set(technique, 'starts');
   }
-  onProgress(technique: string, instructions: number): void {
-    this.#set(technique, millions(instructions));
+  onProgress(technique: string, retired: number): void {
+    this.#set(technique, instructions(retired));
   }
   onReport({ technique, end, statistics }: RunReport): void {
-    const line = oneLine(`${describeEnd(end)}${statistics ? `, ${millions(statistics.instructions)}` : ''}`);
+    const line = oneLine(
+      `${describeEnd(end)}${statistics ? `, ${instructions(statistics.instructions)}` : ''}`,
+    );
     this.#set(technique, line);
     if (!this.#spinner) process.stderr.write(`${technique.padEnd(this.#width)}  ${line}\n`);
   }

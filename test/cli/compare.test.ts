@@ -1,11 +1,13 @@
 /** `ringdown compare`, as a user starts it. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Comparison } from '../../src/laboratory/comparison.ts';
 import { total } from '../../src/machine/statistics.ts';
-import { fileWith, guestFile, HALT, kernelWith, ringdown } from './program.ts';
+import { fileWith, guestFile, HALT, kernelWith, program, ringdown } from './program.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'ringdown-'));
 const good = await kernelWith('good', HALT);
@@ -57,10 +59,29 @@ test('a guest that never ends: the limit, and what is known by then', { timeout:
   expect(exitCode).toBe(4);
 });
 
-test('the time limit and Ctrl-C leave what is known', { timeout: 120_000 }, async () => {
+test('the time limit leaves what is known', { timeout: 120_000 }, async () => {
   const late = await ringdown(['compare', forever, '--techniques', 'native', '--timeout', '1']);
   expect(late.stdout).toMatch(/^native +unfinished/m);
   expect(late.exitCode).toBe(4);
+});
+
+test('Ctrl-C leaves what is known, of runs that had not begun too', { timeout: 120_000 }, async () => {
+  const json = join(folder, 'interrupted.json');
+  const args = ['compare', forever, '--techniques', 'native,bt', '--threads', '1', '--json', json];
+  const child = spawn(process.execPath, [program, ...args]);
+  let stdout = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+  });
+  setTimeout(() => child.kill('SIGINT'), 3000);
+  const [exitCode] = (await once(child, 'close')) as [number];
+  expect(exitCode).toBe(130);
+  expect(stdout).toMatch(/^native +unfinished, interrupted/m);
+  expect(stdout).toMatch(/^bt +unfinished, interrupted/m);
+  const { interrupted, runs } = JSON.parse(readFileSync(json, 'utf8')) as Comparison;
+  expect(interrupted).toBe(true);
+  expect(runs[0]!.statistics!.instructions).toBeGreaterThan(1e6);
+  expect(runs[1]!.statistics).toBeNull();
 });
 
 const files: Readonly<Record<string, string>> = {
