@@ -190,7 +190,7 @@ const byName = (
         caption,
         basis: 'counted',
         names,
-        axis: { label: title.split(' ')[0]!.toLowerCase(), unit: 'count' },
+        axis: { label: 'times', unit: 'count' },
         limit: 10,
         bars: entries.sort(([, a], [, b]) => b - a).map(([name, value]) => ({ name, value })),
       }),

@@ -88,8 +88,8 @@ export const lines = (spec: LinesSpec): Content => {
             strokeWidth: 2,
             strokeDasharray: several ? dash(i) : 'none',
           }),
-          ...(points.length <= MOST_DOTS
-            ? [Plot.dot(points, { x: '0', y: '1', r: 2.5, fill: color(i) })]
+          ...(dotted(points).length > 0
+            ? [Plot.dot(dotted(points), { x: '0', y: '1', r: 2.5, fill: color(i) })]
             : []),
         ]),
       ],
@@ -97,6 +97,15 @@ export const lines = (spec: LinesSpec): Content => {
     };
   });
 };
+
+/** Points that a line alone would not show: all if there are few, else those between gaps. */
+const dotted = (points: Series['points']): Series['points'] =>
+  points.length <= MOST_DOTS
+    ? points
+    : points.filter(
+        ([, value], i) =>
+          value !== undefined && points[i - 1]?.[1] === undefined && points[i + 1]?.[1] === undefined,
+      );
 
 const labelsOf = (axis: Axis, points: readonly (readonly [number, number])[]): string[] =>
   points.map(([, value]) => shortly(Number(value.toPrecision(2)), axis.unit));

@@ -149,7 +149,7 @@ const eventBars = (
     caption,
     basis: 'counted',
     names,
-    axis: { label: title.split(' ')[0]!.toLowerCase(), unit: 'count' },
+    axis: { label: 'times', unit: 'count' },
     limit: 12,
     bars: Object.entries(counts)
       .sort(([, a], [, b]) => b - a)
