@@ -110,6 +110,15 @@ test('a place says what was seen first, and what should have been', async () => 
   expect(places[0]!.first).toBeLessThan(places[1]!.first);
 });
 
+test('an exception that should not have come is a leak, too', async () => {
+  const { places } = await leaksOf('task-paging', 'trap');
+  // IRET with NT looks for its caller in the monitor's TSS.
+  expect(places).toMatchObject([
+    { instruction: 'STR', lost: 'TR', saw: 'EAX 00004000', should: 'EAX 00000048' },
+    { instruction: 'IRET', lost: 'execution', saw: '#TS(FFFC)', should: 'no exception' },
+  ]);
+});
+
 /** Nobody looks on. */
 const unwitnessed: Technique = {
   ...trap,
