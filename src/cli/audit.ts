@@ -1,7 +1,7 @@
 /** `ringdown audit`: the sensitive and privileged instructions of a kernel. */
 import { Command } from 'commander';
 import { audit } from '../laboratory/audit.ts';
-import { auditPage } from '../report/audit-page.ts';
+import { auditPage } from '../report/index.ts';
 import { formatAudit } from './audit-text.ts';
 import { ExitCode } from './exit-codes.ts';
 import type { GeneratedFiles } from './generated-files.ts';

@@ -8,6 +8,7 @@
  * });
  * ```
  */
+export { auditPage } from './audit-page.ts';
 export { type Bar, type BarsSpec, bars } from './bars.ts';
 export { comparisonPage } from './comparison-page.ts';
 export { beside, type Content, facts, prose, transcript } from './content.ts';
