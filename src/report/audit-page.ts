@@ -78,18 +78,17 @@ export const auditPage = (audit: Audit, top: number): Page => {
           ...plot,
           table({
             caption:
-              'Class after Popek and Goldberg; condition after Robin and Irvine, with a star where their list has it. In ' +
-              'the file: places that can be followed to from an entry point or a symbol; swept: others, which may be data.',
+              'Class after Popek and Goldberg; condition after Robin and Irvine, with a star where their list has it. ' +
+              'File: places that can be followed to from an entry point or a symbol; swept: others, which may be data.',
             columns: [
               { name: 'instruction' },
               { name: 'class' },
               { name: 'condition' },
-              { name: 'in the file', unit: 'count' },
+              { name: 'file', unit: 'count' },
               { name: 'swept', unit: 'count' },
-              { name: 'in the run', unit: 'count' },
-              { name: 'executions, CPL 0-2', unit: 'count' },
-              { name: 'CPL 3', unit: 'count' },
-              { name: 'what trap-and-emulate loses' },
+              { name: 'run', unit: 'count' },
+              { name: 'executions', unit: 'count' },
+              { name: 'at CPL 3', unit: 'count' },
             ],
             rows: instructions.map((one) => [
               one.name,
@@ -98,10 +97,16 @@ export const auditPage = (audit: Audit, top: number): Page => {
               one.sitesFollowed,
               one.sitesSwept,
               one.sitesTranslated,
-              one.byCpl[0] + one.byCpl[1] + one.byCpl[2],
+              one.executions,
               one.byCpl[3],
-              one.lost.kernel ?? one.lost.user ?? undefined,
             ]),
+          }),
+          table({
+            caption: 'What naive trap-and-emulate gets wrong, with the guest’s kernel in ring 1.',
+            columns: [{ name: 'instruction' }, { name: 'in the kernel' }, { name: 'at CPL 3' }],
+            rows: instructions
+              .filter(({ lost }) => lost.kernel !== null || lost.user !== null)
+              .map(({ name, lost }) => [name, lost.kernel ?? undefined, lost.user ?? undefined]),
           }),
         ],
       },
