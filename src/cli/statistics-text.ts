@@ -59,6 +59,15 @@ const shadowRows = ({ shadow }: Statistics): Row[] =>
         ['shadow evictions', count(shadow.shadowEvictions)],
       ]
     : [];
+const adaptationRows = ({ adaptation }: Statistics): Row[] =>
+  adaptation
+    ? [
+        ['instructions adapted', count(adaptation.adaptations), 'for their traced writes'],
+        ['  adapted back', count(adaptation.reversions)],
+        ['  executions', count(adaptation.adaptedExecutions)],
+        ['  that met a trace', count(adaptation.adaptedWrites), 'and would have trapped'],
+      ]
+    : [];
 
 const longRows = (s: Statistics): Row[] => {
   const { cache, monitor } = s;
@@ -91,6 +100,7 @@ const longRows = (s: Statistics): Row[] => {
           ['page faults, true', count(monitor.truePageFaults)],
           ['page faults, hidden', count(monitor.hiddenPageFaults)],
           ...shadowRows(s),
+          ...adaptationRows(s),
           ...byName('emulated traps', s.emulatedTraps, Number.POSITIVE_INFINITY),
           ['interventions', count(s.interventions)],
         ] satisfies Row[])

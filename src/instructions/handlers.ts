@@ -47,6 +47,18 @@ const synthetic: readonly InstructionSpec[] = [
     body: (b) => b.callout(true),
   },
   {
+    // Before an instruction that was adapted: counts its executions where the immediate says.
+    name: 'adapted',
+    sizes: [4],
+    shapes: [[]],
+    operands: [],
+    hot: true,
+    body(b) {
+      const counter = b.immediate();
+      b.storeAt(counter, b.add(b.loadAt(counter, 4), 1), 4);
+    },
+  },
+  {
     name: 'undefined',
     sizes: [4],
     shapes: [[]],

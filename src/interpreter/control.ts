@@ -26,6 +26,8 @@ export interface Control {
   /** An external interrupt is taken. */
   onInterrupt(vector: number): void;
   treatment(instruction: Instruction, mode: number): Treatment;
+  /** Where to count the executions of the instruction at an address, 0 where not to; see Translator. */
+  counter?(physical: number): number;
   /** A traced page was written. @param watch why it is watched: Watch.PAGE_TABLE, Watch.DESCRIPTORS */
   onTracedWrite?(physical: number, size: number, watch: number): void;
   /** Looks on when instructions are executed that `treatment` wants witnessed. */

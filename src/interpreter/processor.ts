@@ -19,7 +19,7 @@ import { RECORD_SIZE, RecordOffset } from '../instructions/record.ts';
 import { computations } from '../instructions/sse/computations.ts';
 import { SimdUnit } from '../instructions/sse/unit.ts';
 import { fpuOf, reportPending } from '../instructions/x87/unit.ts';
-import { PAGE_SIZE } from '../memory/layout.ts';
+import { PAGE_SIZE, POINTER_BIAS, TLB_EXECUTE_OFFSET } from '../memory/layout.ts';
 import { Mmu, Watch } from '../memory/mmu.ts';
 import type { PhysicalMemory } from '../memory/physical.ts';
 import { Mode } from '../translator/mode.ts';
@@ -154,6 +154,8 @@ export class Processor {
     this.#simd = new SimdUnit(memory.memory.buffer);
     this.#translator = new Translator(memory, this.cache, options.decoder, {
       treatment: (instruction, mode) => this.#control.treatment(instruction, mode),
+      // A profile has one counter for a record, and takes each for an instruction.
+      counter: (physical) => (this.profile ? 0 : (this.#control.counter?.(physical) ?? 0)),
       model: () => this.#control.cpu(false).model,
       notBuilt: options.notBuilt,
     });
@@ -245,6 +247,20 @@ export class Processor {
     const ticks = (this.#retired + instructions) * this.#ticksPerInstruction + this.#ticksSkipped;
     this.#words[State.TICKS >> 2] = ticks;
     this.#words[(State.TICKS >> 2) + 1] = Math.floor(ticks / 2 ** 32);
+  }
+
+  /** Guest-physical address of the instruction that an engine executes itself at this moment; -1 when none does. */
+  get executingAt(): number {
+    if (!this.#boundary.executing) return -1;
+    const { memory, mmu } = this;
+    const record = this.#words[State.RECORD >> 2]!;
+    const handler = memory.view.getUint16(record + RecordOffset.HANDLER, true);
+    if (handler === calloutHandler || handler === lastCalloutHandler) return -1;
+    const offset = memory.view.getUint16(record + RecordOffset.PAGE_OFFSET, true);
+    const base = this.state.segment(Seg.CS, SegmentField.BASE);
+    const linear = (this.#words[State.EIP_PAGE >> 2]! + offset + base) >>> 0;
+    const word = mmu.tlb.word(linear, TLB_EXECUTE_OFFSET, mmu.user);
+    return word === 0 ? -1 : memory.physicalAddress((word + linear + POINTER_BIAS) | 0);
   }
 
   /** Leaves the engine behind the current instruction and, with `left`, grants only so many more. */

@@ -29,7 +29,7 @@ export const costEvents = {
   'hidden page fault': 'a page fault that the monitor resolves unseen by the guest',
   'true page fault': 'a page fault that the monitor hands to the guest',
   'traced write': 'a write of the guest to a page that the monitor watches, found by a trap',
-  'adapted write': 'the same, found by the sequence that the instruction was rewritten to',
+  'adapted write': 'an execution of an instruction that was rewritten because its writes kept trapping',
   lookup: 'an indirect transfer in translated code that found its block',
   miss: 'a transfer in translated code that left for the translator',
   translation: 'an instruction that was translated',
@@ -187,7 +187,11 @@ export const costedEvents = (s: Statistics): Counted[] => {
       { event: 'virtual interrupt', count: s.interrupts },
       { event: 'hidden page fault', count: monitor.hiddenPageFaults },
       { event: 'true page fault', count: truePageFaults },
-      { event: 'traced write', count: s.shadow?.tracedTableWrites ?? 0 },
+      {
+        event: 'traced write',
+        count: (s.shadow?.tracedTableWrites ?? 0) - (s.adaptation?.adaptedWrites ?? 0),
+      },
+      { event: 'adapted write', count: s.adaptation?.adaptedExecutions ?? 0 },
     );
   }
   if (rewritten !== null)

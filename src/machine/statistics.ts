@@ -3,6 +3,7 @@ import type { CacheCounters } from '../cache/counters.ts';
 import { inCacheInstructions } from '../instructions/in-cache.ts';
 import { numberedCallouts } from '../instructions/operands.ts';
 import type { RewrittenCounts } from '../interpreter/rewritten-counts.ts';
+import type { AdaptationCounters } from '../monitor/adaptation.ts';
 import type { Leak, LeakReport } from '../monitor/leaks.ts';
 import type { ShadowCounters } from '../monitor/shadow-paging.ts';
 import { vectorNames } from '../x86/exceptions.ts';
@@ -59,6 +60,8 @@ export interface Statistics {
   } | null;
   /** What happened in shadow page tables; null where there are none. */
   readonly shadow: Readonly<ShadowCounters> | null;
+  /** What adaptive binary translation did; null under other techniques. */
+  readonly adaptation: AdaptationCounters | null;
   /** VM exits by the manual's name of the reason; empty where there is no guest mode. */
   readonly exits: Counts;
   /** What else guest mode brings with it; null where there is none. */
@@ -216,6 +219,7 @@ export const collectStatistics = (machine: Machine, hostMilliseconds: number): S
       truePageFaults: faultsOfPages.truePageFaults,
     },
     shadow: shadow && { ...shadow },
+    adaptation: monitor?.adaptation ?? null,
     exits: hardware?.exits ?? {},
     guestMode: hardware && {
       emulatedInstructions: hardware.emulatedInstructions,

@@ -16,6 +16,7 @@ import {
   pagingModelOf,
   takeControlRegisters,
 } from '../memory/paging.ts';
+import { MONITOR_PHYSICAL } from '../memory/physical.ts';
 import { bt } from '../techniques/bt.ts';
 import type { Technique } from '../techniques/technique.ts';
 import type { Treatment } from '../translator/encode.ts';
@@ -25,6 +26,7 @@ import { Vector } from '../x86/exceptions.ts';
 import { Flag } from '../x86/flags.ts';
 import { CR0, CR4, Seg, SystemSegment } from '../x86/registers.ts';
 import { CpuState, SegmentField, State, System, SystemBase } from '../x86/state.ts';
+import { Adaptation, type AdaptationCounters, COUNTER_MEMORY } from './adaptation.ts';
 import { compressAttributes, compressRing, compressSelector } from './compression.ts';
 import { DeprivilegedCpu, OwnTables } from './deprivileged-cpu.ts';
 import { mayRunDirectly, type Peek } from './direct-execution.ts';
@@ -39,7 +41,7 @@ import {
 import { LeakWitness } from './witness.ts';
 
 /** Bytes of machine memory the monitor keeps for itself. */
-export const MONITOR_MEMORY = SHADOW_MEMORY;
+export const MONITOR_MEMORY = SHADOW_MEMORY + COUNTER_MEMORY;
 
 /** CR0 bits of the guest that the processor acts on as they are. */
 const SHARED_CR0 = CR0.PE | CR0.MP | CR0.EM | CR0.TS | CR0.ET | CR0.NE | CR0.AM;
@@ -58,6 +60,8 @@ export interface MonitorCounters {
   readonly emulatedTraps: Record<string, number>;
   readonly emulatedVectors: Float64Array;
   readonly shadow: Readonly<ShadowCounters>;
+  /** Null where nothing is adapted. */
+  readonly adaptation: AdaptationCounters | null;
 }
 
 export class Monitor implements Control {
@@ -74,6 +78,8 @@ export class Monitor implements Control {
   readonly #physical: CpuAccess;
   readonly #tables: GuestTables;
   readonly #shadow: ShadowPaging;
+  /** Retranslates what keeps trapping, where the technique wants it. */
+  readonly adaptation?: Adaptation;
   readonly #paging: PagingMode;
   readonly #peek: Peek;
   /** Whether the segments installed last are of protected mode, so that CS and SS show a compressed ring. */
@@ -95,12 +101,18 @@ export class Monitor implements Control {
     mmu.model = shadowModel;
     this.#tables = new GuestTables(mmu);
     this.#shadow = createShadowPaging(mmu, this.#tables, technique);
+    if (technique.adaptation)
+      this.adaptation = new Adaptation(processor, technique.adaptation, MONITOR_PHYSICAL + SHADOW_MEMORY);
+    const { adaptation } = this;
     this.counters = {
       hiddenPageFaults: 0,
       truePageFaults: 0,
       emulatedTraps: {},
       emulatedVectors: new Float64Array(256),
       shadow: this.#shadow.counters,
+      get adaptation() {
+        return adaptation?.counters ?? null;
+      },
     };
     this.#peek = (linear) => {
       const word = mmu.peek(linear);
@@ -147,6 +159,7 @@ export class Monitor implements Control {
   entered(): void {
     const { state } = this.#processor;
     this.#shadow.install(state);
+    this.adaptation?.reset();
     const distance = this.#technique.rewrites ? SystemBase.VIRTUAL - SystemBase.PHYSICAL : 0;
     state.words[State.VISIBLE >> 2] = distance;
     state.setSys(System.GDTR_BASE, OwnTables.GDT);
@@ -316,7 +329,10 @@ export class Monitor implements Control {
     deliverEvent(this.#guest, vector, 'external');
   }
   onTracedWrite(physical: number, size: number): void {
-    this.#shadow.tableWritten(physical, size);
+    if (this.#shadow.tableWritten(physical, size)) this.adaptation?.met();
+  }
+  counter(physical: number): number {
+    return this.adaptation?.counter(physical) ?? 0;
   }
   treatment(instruction: Instruction, mode: number): Treatment {
     const kernel = (mode & Mode.REWRITE) !== 0;

@@ -316,10 +316,10 @@ export class ShadowPageTables implements ShadowPaging {
   /** Nothing: what the guest's tables say is what the shadow says. */
   invalidate(): void {}
 
-  tableWritten(physical: number, size: number): void {
-    if (this.#tables.marking) return;
+  tableWritten(physical: number, size: number): boolean {
+    if (this.#tables.marking) return false;
     const source = this.#sources.get(physical >>> 12);
-    if (!source) return;
+    if (!source) return false;
     this.counters.tracedTableWrites++;
     const first = physical & (PAGE_SIZE - 1);
     const last = first + size - 1;
@@ -333,6 +333,7 @@ export class ShadowPageTables implements ShadowPaging {
         else this.#directoryEntryWritten(page, n);
     }
     if (++source.writes >= MOST_WRITES) this.#writtenOften(source);
+    return true;
   }
   #tableEntryWritten(table: ShadowPage, n: number): void {
     if (!table.role.pae && n >> 9 !== table.part) return;

@@ -111,8 +111,8 @@ export interface ShadowPaging {
    * @returns -1 when the access may be repeated, else the error code of the guest's own page fault
    */
   fill(guest: PagingMode, linear: number, access: number): number;
-  /** Guest memory watched for Watch.PAGE_TABLE was written. */
-  tableWritten(physical: number, size: number): void;
+  /** Guest memory watched for Watch.PAGE_TABLE was written. @returns whether that was a traced write */
+  tableWritten(physical: number, size: number): boolean;
 }
 
 /** How the processor finds the shadow: PDPTE registers are set as directories come and go. */

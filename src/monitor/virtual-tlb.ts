@@ -127,5 +127,7 @@ export class VirtualTlb implements ShadowPaging {
     this.#used[index] = 0;
     this.#memory.write(FIRST_DIRECTORY + index * ENTRY_SIZE, 4, 0);
   }
-  tableWritten(): void {}
+  tableWritten(): boolean {
+    return false;
+  }
 }

@@ -1,12 +1,19 @@
 /** The table of techniques: one line each. */
 import { bt } from './bt.ts';
+import { btAdaptive } from './bt-adaptive.ts';
 import { hw } from './hw.ts';
 import { native } from './native.ts';
 import type { Technique } from './technique.ts';
 import { trap } from './trap.ts';
 
-export { bt, hw, native, trap };
-export const techniques = { native, trap, bt, hw } as const satisfies Record<string, Technique>;
+export { bt, btAdaptive, hw, native, trap };
+export const techniques = {
+  native,
+  trap,
+  bt,
+  'bt-adaptive': btAdaptive,
+  hw,
+} as const satisfies Record<string, Technique>;
 export type { Technique };
 
 /** A technique's name, with the variants that are wanted: `NAME[+VARIANT…]`. */

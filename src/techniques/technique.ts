@@ -5,6 +5,20 @@ import type { Treatment } from '../translator/encode.ts';
 /** Optional VM exits by group, as the execution controls have them (SDM vol. 3, section 24.6). */
 export type ExitControl = 'descriptor-table' | 'hlt' | 'io' | 'mov-dr' | 'msr' | 'rdpmc' | 'rdtsc' | 'wbinvd';
 
+/** When an instruction that keeps trapping is adapted, and when it is adapted back; see monitor/adaptation.ts. */
+export interface AdaptationPolicy {
+  /** Traps of an instruction behind which it is adapted. */
+  readonly traps: number;
+  /** Traps and adapted traps, of whatever instruction, between two looks at all of them. */
+  readonly period: number;
+  /** Executions between two looks below which an adapted instruction is not judged. */
+  readonly executions: number;
+  /** Share of them, 0 to 1, that would have trapped; below that it is adapted back. */
+  readonly share: number;
+  /** Instructions remembered, at most 1024. */
+  readonly instructions: number;
+}
+
 export interface Technique {
   readonly name: string;
   /** One line for help texts and reports. */
@@ -28,6 +42,8 @@ export interface Technique {
   treatment(instruction: Instruction, kernel: boolean): Treatment;
   /** Pages of the monitor's memory for shadow page tables that are kept, at least 8. Default all it has. */
   readonly shadowPages?: number;
+  /** Instructions that keep trapping are retranslated. */
+  readonly adaptation?: AdaptationPolicy;
   /** What differs in a variant, by the word that selects it: `NAME+VARIANT`. */
   readonly variants?: Readonly<Record<string, Partial<Omit<Technique, 'name' | 'variants'>>>>;
 }

@@ -32,6 +32,8 @@ export type FetchFault = 'second-page' | 'limit';
 
 export interface TranslatorOptions {
   treatment(instruction: Instruction, mode: number): Treatment;
+  /** Where the executions of an instruction are counted, as an address in linear memory; 0 for most. */
+  counter(physical: number): number;
   /** Decides which instructions exist. */
   model(): CpuModel;
   /** An instruction that is not built: bytes and physical address, for one warning. */
@@ -57,6 +59,7 @@ const synthetic = (name: string): Selected => ({
   callout: -1,
   endsBlock: true,
 });
+const adapted = synthetic('adapted');
 const undefinedOpcode = synthetic('undefined');
 const tooLong = synthetic('too.long');
 
@@ -184,7 +187,10 @@ export class Translator {
     const guard = secondPage >= 0 ? 1 : 0;
     const open = !scanned.at(-1)!.selected.endsBlock;
     const behind = scanned.at(-1)!.behind ?? [];
-    const recordCount = guard + scanned.length + behind.length + (open ? 1 : 0);
+    const pageStart = place.physical - start;
+    const counters = scanned.map((s) => (keep ? this.#options.counter(pageStart + s.offset) : 0));
+    const counted = counters.filter((counter) => counter !== 0).length;
+    const recordCount = guard + scanned.length + counted + behind.length + (open ? 1 : 0);
     const count = scanned.length;
     const first = keep ? this.#cache.reserve(recordCount) : this.#cache.scratch;
     const writer = this.#writer;
@@ -198,10 +204,15 @@ export class Translator {
     let fused = false;
     for (const [i, s] of scanned.entries()) {
       const { number } = s.selected.handler;
-      const next = scanned[i + 1];
+      const next = counters[i + 1] ? undefined : scanned[i + 1];
       const fusion: number | undefined =
         fused || !next ? undefined : fusionOf(number, next.selected.handler.number);
       fused = fusion !== undefined;
+      if (counters[i]) {
+        writer.head(record, adapted.handler.number, s.offset, count - i, s.length);
+        writer.immediate(record, counters[i]!);
+        record += RECORD_SIZE;
+      }
       writer.head(record, fusion ?? number, s.offset, count - i, s.length);
       this.#operands(record, s, s);
       record += RECORD_SIZE;
@@ -221,10 +232,10 @@ export class Translator {
     }
     const block = new Block(place, first, recordCount, end - start, secondPage, keep);
     if (keep) {
-      const { counters } = this.#cache;
-      counters.translatedInstructions += count;
-      counters.translatedBytes += end - start;
-      counters.records += recordCount - behind.length;
+      const { counters: totals } = this.#cache;
+      totals.translatedInstructions += count;
+      totals.translatedBytes += end - start;
+      totals.records += recordCount - behind.length;
       this.#cache.insert(block);
     } else this.#cache.insertScratch(block);
     return block;
