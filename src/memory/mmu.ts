@@ -205,6 +205,8 @@ export class Mmu {
   read(linear: number, size: number, user: boolean): number {
     this.faulted = false;
     if ((linear & (PAGE_SIZE - 1)) + size <= PAGE_SIZE) {
+      const word = this.tlb.word(linear, TLB_READ_OFFSET, user);
+      if (word !== 0) return this.memory.readHost((word + linear + POINTER_BIAS) >>> 0, size);
       const physical = this.translate(linear, false, user);
       if (physical < 0) return this.#fault();
       return this.memory.read(physical, size);
@@ -231,6 +233,11 @@ export class Mmu {
   /** Writes 1-4 bytes at a linear address; nothing is written when any part of it faults. */
   write(linear: number, size: number, value: number, user: boolean): void {
     this.faulted = false;
+    const word = this.tlb.word(linear, TLB_WRITE_OFFSET, user);
+    if (word !== 0 && (linear & (PAGE_SIZE - 1)) + size <= PAGE_SIZE) {
+      this.memory.writeHost((word + linear + POINTER_BIAS) >>> 0, size, value);
+      return;
+    }
     const first = this.translate(linear, true, user);
     if (first < 0) {
       this.#fault();
@@ -254,7 +261,8 @@ export class Mmu {
   /** Checks that `size` bytes, at most a page, could be written; sets `faulted`. */
   probeWrite(linear: number, size: number, user: boolean): void {
     this.faulted = false;
-    if (this.translate(linear, true, user) < 0) this.#fault();
+    if (this.tlb.word(linear, TLB_WRITE_OFFSET, user) === 0 && this.translate(linear, true, user) < 0)
+      this.#fault();
     else if ((linear & (PAGE_SIZE - 1)) + size > PAGE_SIZE) {
       // What faults is the first byte of the second page.
       const last = ((linear + size - 1) & -PAGE_SIZE) >>> 0;
@@ -268,11 +276,10 @@ export class Mmu {
     if (watch !== 0) this.hooks.onWatchedWrite(physical, size, watch);
   }
 
-  /** The doubleword at a linear address that the TLB has for a supervisor, unsigned; -1 without, or across pages. */
-  peek(linear: number): number {
+  /** Address in linear memory of what a supervisor reads at a linear address, as the TLB has it; else -1. */
+  knownAddress(linear: number): number {
     const word = this.tlb.word(linear, TLB_READ_OFFSET, false);
-    if (word === 0 || (linear & (PAGE_SIZE - 1)) > PAGE_SIZE - 4) return -1;
-    return this.memory.view.getUint32((word + linear + POINTER_BIAS) >>> 0, true);
+    return word === 0 ? -1 : (word + linear + POINTER_BIAS) >>> 0;
   }
   /** Reads a doubleword of guest-physical memory as the processor's own accesses do: through the A20 gate. */
   readPhysical(physical: number): number {

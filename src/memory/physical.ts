@@ -64,6 +64,10 @@ export class PhysicalMemory {
   read(physical: number, size: number): number {
     const at = this.hostAddress(physical);
     if (at < 0) return size === 4 ? 0xffffffff : (1 << (size * 8)) - 1;
+    return this.readHost(at, size);
+  }
+  /** As `read`, at an address in linear memory. */
+  readHost(at: number, size: number): number {
     if (size === 4) return this.view.getUint32(at, true);
     return size === 2 ? this.view.getUint16(at, true) : this.bytes[at]!;
   }
@@ -71,6 +75,10 @@ export class PhysicalMemory {
     if (!this.isWritable(physical)) return;
     const at = this.hostAddress(physical);
     if (at < 0) return;
+    this.writeHost(at, size, value);
+  }
+  /** Writes 1, 2 or 4 bytes at an address in linear memory. */
+  writeHost(at: number, size: number, value: number): void {
     if (size === 4) this.view.setInt32(at, value, true);
     else if (size === 2) this.view.setInt16(at, value, true);
     else this.bytes[at] = value;

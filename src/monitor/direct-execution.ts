@@ -15,10 +15,10 @@ import { CR4, Seg, SystemSegment } from '../x86/registers.ts';
 import { type CpuState, SegmentField, System } from '../x86/state.ts';
 
 /**
- * Reads a doubleword at a linear address as the guest's supervisor would, leaving no trace: no accessed bits,
- * no faults. @returns unsigned, or -1 where nothing is mapped
+ * Finds the descriptor that the guest's supervisor would read at a linear address, leaving no trace: no accessed
+ * bits, no faults. @returns its address in linear memory, or -1 where none is mapped, or not as a whole in a page
  */
-export type Peek = (linear: number) => number;
+export type Locate = (linear: number) => number;
 
 /** Linear address of a selector's descriptor, or -1 where the tables have none. */
 const descriptorAddress = (guest: CpuState, selector: number): number => {
@@ -34,15 +34,16 @@ const descriptorAddress = (guest: CpuState, selector: number): number => {
 };
 
 /** Whether a segment register would be the same if it were loaded again now. */
-export const isReversible = (guest: CpuState, segment: number, peek: Peek): boolean => {
+export const isReversible = (guest: CpuState, segment: number, view: DataView, locate: Locate): boolean => {
   const selector = guest.selector(segment);
   const attributes = guest.segment(segment, SegmentField.ATTRIBUTES);
   if ((selector & 0xfffc) === 0) return (attributes & Attribute.PRESENT) === 0;
   const at = descriptorAddress(guest, selector);
   if (at < 0) return false;
-  const low = peek(at);
-  const high = peek((at + 4) >>> 0);
-  if (low < 0 || high < 0) return false;
+  const descriptor = locate(at);
+  if (descriptor < 0) return false;
+  const low = view.getInt32(descriptor, true);
+  const high = view.getInt32(descriptor + 4, true);
   return (
     attributes === ((high & ATTRIBUTES_MASK) | Attribute.ACCESSED) &&
     guest.segment(segment, SegmentField.BASE) === (descriptorBase(low, high) | 0) &&
@@ -55,7 +56,7 @@ export const isReversible = (guest: CpuState, segment: number, peek: Peek): bool
  * interrupt flag is what the processor does; and every segment register reversible, or virtual-8086 mode,
  * where selectors say all. With virtual interrupts (VME, PVI) CLI and STI act on flags that are the guest's.
  */
-export const mayRunDirectly = (guest: CpuState, peek: Peek): boolean => {
+export const mayRunDirectly = (guest: CpuState, view: DataView, locate: Locate): boolean => {
   if (guest.cpl !== 3) return false;
   const flags = guest.sys(System.FLAGS);
   if ((flags & Flag.IF) === 0 || (flags & Flag.IOPL) >> IOPL_SHIFT === 3) return false;
@@ -64,6 +65,6 @@ export const mayRunDirectly = (guest: CpuState, peek: Peek): boolean => {
   if (flags & Flag.VM) return (cr4 & CR4.VME) === 0;
   if (cr4 & CR4.PVI) return false;
   for (let segment = Seg.ES as number; segment <= Seg.GS; segment++)
-    if (!isReversible(guest, segment, peek)) return false;
+    if (!isReversible(guest, segment, view, locate)) return false;
   return true;
 };

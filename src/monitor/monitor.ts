@@ -9,6 +9,7 @@ import { DATA_SEGMENTS, rememberSegment } from '../instructions/segment-lookasid
 import type { Control, ControlledCpu } from '../interpreter/control.ts';
 import { CpuAccess, type Platform } from '../interpreter/cpu-access.ts';
 import type { Processor } from '../interpreter/processor.ts';
+import { PAGE_SIZE } from '../memory/layout.ts';
 import {
   a20Mask,
   newPagingMode,
@@ -29,7 +30,7 @@ import { CpuState, SegmentField, State, System, SystemBase } from '../x86/state.
 import { Adaptation, type AdaptationCounters, COUNTER_MEMORY } from './adaptation.ts';
 import { compressAttributes, compressRing, compressSelector } from './compression.ts';
 import { DeprivilegedCpu, OwnTables } from './deprivileged-cpu.ts';
-import { mayRunDirectly, type Peek } from './direct-execution.ts';
+import { type Locate, mayRunDirectly } from './direct-execution.ts';
 import { createShadowPaging } from './shadow.ts';
 import {
   GuestTables,
@@ -48,6 +49,7 @@ const SHARED_CR0 = CR0.PE | CR0.MP | CR0.EM | CR0.TS | CR0.ET | CR0.NE | CR0.AM;
 /** The same of CR4. */
 const SHARED_CR4 = CR4.TSD | CR4.DE | CR4.OSFXSR | CR4.OSXMMEXCPT;
 
+const DESCRIPTOR_SIZE = 8;
 /** Segment registers of which the RPL is the CPL, so that it must be compressed. */
 const SHOWING_RING = (1 << Seg.CS) | (1 << Seg.SS);
 const showsRing = (segment: number): boolean => (SHOWING_RING & (1 << segment)) !== 0;
@@ -81,7 +83,7 @@ export class Monitor implements Control {
   /** Retranslates what keeps trapping, where the technique wants it. */
   readonly adaptation?: Adaptation;
   readonly #paging: PagingMode;
-  readonly #peek: Peek;
+  readonly #locate: Locate;
   /** Whether the segments installed last are of protected mode, so that CS and SS show a compressed ring. */
   #compressed = false;
   /** Sees what is silently wrong, where nothing is rewritten. */
@@ -114,9 +116,12 @@ export class Monitor implements Control {
         return adaptation?.counters ?? null;
       },
     };
-    this.#peek = (linear) => {
-      const word = mmu.peek(linear);
-      return word >= 0 ? word : this.#tables.peek(this.#guestPaging(), linear);
+    this.#locate = (linear) => {
+      if ((linear & (PAGE_SIZE - 1)) > PAGE_SIZE - DESCRIPTOR_SIZE) return -1;
+      const known = mmu.knownAddress(linear);
+      if (known >= 0) return known;
+      const physical = this.#tables.locate(this.#guestPaging(), linear);
+      return physical >= 0 && physical < MONITOR_PHYSICAL ? memory.hostAddress(physical) : -1;
     };
     const leave = () => processor.interrupt();
     const { breakpoints } = processor;
@@ -216,19 +221,15 @@ export class Monitor implements Control {
     const guest = this.guestState;
     const selector = guest.selector(segment);
     const attributes = compressAttributes(guest.segment(segment, SegmentField.ATTRIBUTES), this.#kernelRing);
-    this.#processor.state.setSegment(
-      segment,
-      compressed && showsRing(segment) ? compressSelector(selector, this.#kernelRing) : selector,
-      guest.segment(segment, SegmentField.BASE),
-      guest.segment(segment, SegmentField.LIMIT),
-      attributes,
-    );
+    const shown = compressed && showsRing(segment) ? compressSelector(selector, this.#kernelRing) : selector;
+    this.#processor.state.copySegment(guest, segment, shown, attributes);
     // Where nothing is rewritten loads are the processor's, from tables that are not the guest's.
     if (this.#technique.rewrites && DATA_SEGMENTS & (1 << segment))
       rememberSegment(guest, segment, attributes);
   }
   #runsDirectly(): boolean {
-    return this.#technique.rewrites ? mayRunDirectly(this.guestState, this.#peek) : this.guestState.cpl === 3;
+    if (!this.#technique.rewrites) return this.guestState.cpl === 3;
+    return mayRunDirectly(this.guestState, this.#processor.memory.view, this.#locate);
   }
   /** Takes over segments and CPL that the processor has changed without the monitor. */
   #adopt(): void {

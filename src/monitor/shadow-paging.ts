@@ -86,14 +86,9 @@ export class GuestTables {
   read(physical: number, guest: PagingMode): number {
     return this.memory.read(maskAddress(physical, guest.addressMask), 4);
   }
-  /**
-   * Reads a doubleword within a page as the guest's supervisor would, without setting accessed bits.
-   * @returns unsigned, or -1 where nothing is mapped
-   */
-  peek(guest: PagingMode, linear: number): number {
-    if ((linear & (PAGE_SIZE - 1)) > PAGE_SIZE - 4) return -1;
-    if (walk(this.#readOnly, guest, linear, 0, this.#translation) >= 0) return -1;
-    return this.memory.read(this.#translation.physical, 4);
+  /** Where the guest's supervisor reads, without setting accessed bits. @returns physical, or -1 where nothing is mapped */
+  locate(guest: PagingMode, linear: number): number {
+    return walk(this.#readOnly, guest, linear, 0, this.#translation) >= 0 ? -1 : this.#translation.physical;
   }
 }
 

@@ -297,6 +297,23 @@ export class CpuState {
     w[(this.system + System.LOADED) >> 2] |= bit;
   }
 
+  /**
+   * Loads a segment register that another state has loaded, with a selector and attributes of its own: a ring
+   * may differ, nothing that access ranges or System.FLAT depend on.
+   */
+  copySegment(from: CpuState, index: number, selector: number, attributes: number): void {
+    const { words } = this;
+    const source = segmentAddress(from.system, index) >> 2;
+    const at = segmentAddress(this.system, index) >> 2;
+    for (let field = 0; field < SEGMENT_SIZE / 4; field++) words[at + field] = words[source + field];
+    words[at] = selector;
+    words[at + 3] = attributes;
+    const bit = 1 << index;
+    const flat = (this.system + System.FLAT) >> 2;
+    words[flat] = (words[flat] & ~bit) | (from.sys(System.FLAT) & bit);
+    words[(this.system + System.LOADED) >> 2] |= bit;
+  }
+
   /** EFLAGS as PUSHFD would show them with every bit visible. */
   get eflags(): number {
     return (
@@ -310,6 +327,16 @@ export class CpuState {
     this.setStatusFlags(value);
     this.words[State.FLAGS >> 2] = value & SHARED_FLAGS;
     this.setSys(System.FLAGS, value & VIRTUALISED_FLAGS);
+  }
+
+  /** Loads the flags of a mask from an EFLAGS image; of the status flags all or none. */
+  changeFlags(mask: number, image: number): void {
+    if (mask & STATUS_FLAGS) this.setStatusFlags(image);
+    const shared = mask & SHARED_FLAGS;
+    const { words } = this;
+    words[State.FLAGS >> 2] = (words[State.FLAGS >> 2] & ~shared) | (image & shared);
+    const virtualised = mask & VIRTUALISED_FLAGS;
+    this.setSys(System.FLAGS, (this.sys(System.FLAGS) & ~virtualised) | (image & virtualised));
   }
 
   /** Materialises the six lazy status flags at their EFLAGS positions. */
@@ -346,7 +373,8 @@ export class CpuState {
   }
 
   flag(mask: number): boolean {
-    return (this.eflags & mask) !== 0;
+    const kept = (this.words[State.FLAGS >> 2] & SHARED_FLAGS) | (this.sys(System.FLAGS) & VIRTUALISED_FLAGS);
+    return (mask & (mask & STATUS_FLAGS ? this.eflags : kept)) !== 0;
   }
 }
 

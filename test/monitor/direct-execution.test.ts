@@ -13,11 +13,12 @@ const SMALL3 = [0x56781234, 0x0040f334] as const;
 
 /** A guest in ring 3 with flat segments, FS from the GDT and GS from the LDT, and its tables. */
 const guest = () => {
-  const state = new CpuState(new ArrayBuffer(0x2000), SystemBase.VIRTUAL);
-  const memory = new Map<number, number>();
+  const buffer = new ArrayBuffer(0x4000);
+  const state = new CpuState(buffer, SystemBase.VIRTUAL);
+  const view = new DataView(buffer);
   const put = (table: number, selector: number, [low, high]: readonly [number, number]) => {
-    memory.set(table + (selector & 0xfff8), low);
-    memory.set(table + (selector & 0xfff8) + 4, high);
+    view.setUint32(table + (selector & 0xfff8), low, true);
+    view.setUint32(table + (selector & 0xfff8) + 4, high, true);
   };
   put(GDT, 0x08, CODE3);
   put(GDT, 0x10, DATA3);
@@ -33,13 +34,18 @@ const guest = () => {
   state.setSegment(Seg.ES, 0, 0, 0, 0);
   state.setSegment(Seg.FS, 0x1b, 0x345678, 0x1234, 0x40f300);
   state.setSegment(Seg.GS, 0x0f, 0x345678, 0x1234, 0x40f300);
-  return { state, memory, put, peek: (linear: number) => memory.get(linear) ?? -1 };
+  const locate = (linear: number) => (linear < buffer.byteLength ? linear : -1);
+  return {
+    state,
+    put,
+    isReversible: (segment: number) => isReversible(state, segment, view, locate),
+    mayRunDirectly: () => mayRunDirectly(state, view, locate),
+  };
 };
 
 describe('direct execution', () => {
   test('of user code with segments as the tables have them', () => {
-    const { state, peek } = guest();
-    expect(mayRunDirectly(state, peek)).toBe(true);
+    expect(guest().mayRunDirectly()).toBe(true);
   });
 
   test.each<[string, (g: ReturnType<typeof guest>) => void]>([
@@ -62,21 +68,22 @@ describe('direct execution', () => {
   ])('not %s', (_name, change) => {
     const g = guest();
     change(g);
-    expect(mayRunDirectly(g.state, g.peek)).toBe(false);
+    expect(g.mayRunDirectly()).toBe(false);
   });
 
   test('an accessed bit that the table lacks is not a difference', () => {
-    const { state, put, peek } = guest();
-    put(GDT, 0x18, [SMALL3[0], SMALL3[1] & ~Attribute.ACCESSED]);
-    expect(isReversible(state, Seg.FS, peek)).toBe(true);
+    const g = guest();
+    g.put(GDT, 0x18, [SMALL3[0], SMALL3[1] & ~Attribute.ACCESSED]);
+    expect(g.isReversible(Seg.FS)).toBe(true);
   });
 
   test('in virtual-8086 mode selectors say all, unless interrupts are virtual', () => {
-    const { state, peek } = guest();
+    const g = guest();
+    const { state } = g;
     state.eflags = Flag.IF | Flag.VM;
     state.setSys(System.GDTR_LIMIT, 0);
-    expect(mayRunDirectly(state, peek)).toBe(true);
+    expect(g.mayRunDirectly()).toBe(true);
     state.setSys(System.CR4, CR4.VME);
-    expect(mayRunDirectly(state, peek)).toBe(false);
+    expect(g.mayRunDirectly()).toBe(false);
   });
 });

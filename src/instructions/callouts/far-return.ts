@@ -51,6 +51,7 @@ const dropPrivilegedSegments = (cpu: Cpu): void => {
   const { state } = cpu;
   for (const segment of [Seg.ES, Seg.DS, Seg.FS, Seg.GS]) {
     const attributes = state.segment(segment, SegmentField.ATTRIBUTES);
+    if (attributes === 0 && state.selector(segment) === 0) continue;
     if (descriptorDpl(attributes) < state.cpl && !isConformingCode(attributes)) installNull(cpu, segment, 0);
   }
 };

@@ -59,7 +59,7 @@ const deliverReal = (cpu: Cpu, vector: number): void => {
   stack.push(state.selector(Seg.CS), 2);
   stack.push(state.eip, 2);
   stack.commit();
-  state.eflags &= ~(Flag.IF | Flag.TF | Flag.RF | Flag.AC);
+  state.changeFlags(Flag.IF | Flag.TF | Flag.RF | Flag.AC, 0);
   enterReal(cpu, selector, offset);
 };
 
@@ -160,7 +160,7 @@ const deliverProtected = (cpu: Cpu, vector: number, kind: EventKind, error: numb
 
   const interruptGate = (type & 1) === 0;
   const cleared = Flag.TF | Flag.NT | Flag.RF | Flag.VM;
-  state.eflags &= ~(interruptGate ? cleared | Flag.IF : cleared);
+  state.changeFlags(interruptGate ? cleared | Flag.IF : cleared, 0);
   installCode(cpu, selector, code);
   state.eip = eip;
   cpu.modeChanged();

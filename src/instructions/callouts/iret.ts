@@ -25,10 +25,7 @@ const ANY_LEVEL = STATUS_FLAGS | Flag.TF | Flag.DF | Flag.NT;
 const ANY_LEVEL_HIGH = Flag.RF | Flag.AC | Flag.ID;
 
 /** Loads the flags of `mask` from an image. */
-const loadFlags = (cpu: Cpu, image: number, mask: number): void => {
-  const { state } = cpu;
-  state.eflags = (state.eflags & ~mask) | (image & mask);
-};
+const loadFlags = (cpu: Cpu, image: number, mask: number): void => cpu.state.changeFlags(mask, image);
 
 /** The flags IRET may change at a privilege level in protected mode. */
 const changeableFlags = (cpu: Cpu, size: number): number => {

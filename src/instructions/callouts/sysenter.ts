@@ -40,7 +40,7 @@ const enterFlat = (cpu: Cpu, code: number, cpl: number, eip: number, esp: number
 export const sysenter = (cpu: Cpu): void => {
   const { state } = cpu;
   const code = baseSelector(cpu);
-  state.eflags &= ~(Flag.VM | Flag.IF | Flag.RF);
+  state.changeFlags(Flag.VM | Flag.IF | Flag.RF, 0);
   enterFlat(cpu, code, 0, state.sys(System.SYSENTER_EIP), state.sys(System.SYSENTER_ESP));
 };
 
