@@ -1,7 +1,7 @@
 /** `ringdown compare`: one guest under several techniques, side by side. */
 import { availableParallelism } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { type KernelImage, techniqueNamed, techniqueNames } from '../index.ts';
+import { type CreateOptions, type KernelImage, techniqueNamed, techniqueNames } from '../index.ts';
 import { compareRuns } from '../laboratory/compare.ts';
 import type { Comparison, Subject } from '../laboratory/comparison.ts';
 import { CostError, type Costs, knownCosts, parseCosts } from '../laboratory/costs.ts';
@@ -64,16 +64,20 @@ const readCosts = async (name: string): Promise<Costs> => {
   }
 };
 
-const subjectOf = (image: KernelImage, flags: CompareFlags): Subject => ({
+const subjectOf = (image: KernelImage, machine: CreateOptions, until: string | undefined): Subject => ({
   kernel: image.name,
   ...(image.append !== undefined && { append: image.append }),
   modules: image.modules?.map(({ name }) => name) ?? [],
-  memory: flags.memory ?? 256 << 20,
-  cpu: flags.cpu ?? 'pentium4',
-  engine: flags.engine ?? 'core',
-  cacheSize: flags.cacheSize ?? 32 << 20,
-  clock: flags.clock ?? 'virtual',
-  ...(flags.until !== undefined && { until: flags.until }),
+  memory: machine.memory ?? 256 << 20,
+  cpu: machine.cpu ?? 'pentium4',
+  engine: machine.engine ?? 'core',
+  cacheSize: machine.cacheSize ?? 32 << 20,
+  clock: machine.clock ?? 'virtual',
+  ...(machine.mmu && { mmu: machine.mmu }),
+  ...(machine.eviction && { eviction: machine.eviction }),
+  ...(machine.chaining !== undefined && { chaining: machine.chaining }),
+  ...(machine.blockLength !== undefined && { blockLength: machine.blockLength }),
+  ...(until !== undefined && { until }),
 });
 
 const HELP = `
@@ -160,7 +164,7 @@ export const compareCommand = (generated: GeneratedFiles, finish: (exitCode: num
         progress.close();
       });
       const comparison = compareRuns(reports, {
-        subject: subjectOf(image, flags),
+        subject: subjectOf(image, machine, until),
         costs,
         simultaneous: threads,
         interrupted: pool.interrupted,

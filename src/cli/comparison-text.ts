@@ -2,7 +2,7 @@
  * A comparison as text: one row for each technique, in sections of which each has one basis: counted, measured or
  * modelled.
  */
-import type { Comparison, Difference, Place, TechniqueRun } from '../laboratory/comparison.ts';
+import type { Comparison, Difference, Place, Subject, TechniqueRun } from '../laboratory/comparison.ts';
 import { describeVerdict } from '../laboratory/verdict.ts';
 import { type Counts, type Statistics, total } from '../machine/statistics.ts';
 import { columns } from './columns.ts';
@@ -16,6 +16,15 @@ const NOTHING = '-';
 const SHOWN = 6;
 /** Characters of a console line that are shown. */
 const LONGEST_LINE = 100;
+/** Ends at which it is worth telling where the guest's processor stood. */
+const STRANDED = new Set<TechniqueRun['end']['kind']>([
+  'shutdown',
+  'halted',
+  'waiting',
+  'outlasted',
+  'limit',
+  'interrupted',
+]);
 
 const placeText = ({ cs, eip, symbol }: Place): string =>
   `${cs.toString(16).toUpperCase().padStart(4, '0')}:${hex(eip)}${symbol === undefined ? '' : ` ${symbol}`}`;
@@ -40,7 +49,7 @@ const differenceLines = (difference: Difference): string[] =>
  * @param known warnings that the reference's run gave
  */
 const remarks = (
-  { technique, verdict, place, warnings }: TechniqueRun,
+  { technique, verdict, end, place, warnings }: TechniqueRun,
   known: ReadonlySet<string>,
 ): string[] => {
   const lines: string[] = [];
@@ -49,8 +58,7 @@ const remarks = (
     lines.push(`${verdict.kind}: ${verdict.reason}`);
   if ((verdict.kind === 'wrong' || verdict.kind === 'crashed') && verdict.difference)
     lines.push(...differenceLines(verdict.difference));
-  const stood = verdict.kind === 'crashed' || verdict.kind === 'wrong' || verdict.kind === 'unfinished';
-  if (stood && place) lines.push(`it stood at ${placeText(place)}`);
+  if (STRANDED.has(end.kind) && place) lines.push(`it stood at ${placeText(place)}`);
   const own = verdict.kind === 'reference' ? warnings : warnings.filter((warning) => !known.has(warning));
   lines.push(...own.map((warning) => `warning: ${warning}`));
   return lines.map((line) => `  ${technique}: ${line}`);
@@ -81,6 +89,7 @@ const MONITOR: readonly Figure[] = [
 const PAGES: readonly Figure[] = [
   ['hidden page faults', monitored((s) => s.monitor!.hiddenPageFaults)],
   ['true', monitored((s) => s.monitor!.truePageFaults)],
+  ['traced writes', monitored((s) => s.shadow?.tracedTableWrites ?? 0)],
   ['silently wrong', (s) => (s.leaks === null ? NOTHING : count(s.leaks.leaking))],
 ];
 const CACHE: readonly Figure[] = [
@@ -143,6 +152,15 @@ const modelled = ({ costs, runs, reference }: Comparison): string[] => {
   ];
 };
 
+/** What was asked for instead of the defaults. */
+const asked = ({ clock, mmu, eviction, chaining, blockLength }: Subject): string[] => [
+  ...(clock === 'wall' ? ['clock wall'] : []),
+  ...(mmu ? [`mmu ${mmu}`] : []),
+  ...(eviction ? [`eviction ${eviction}`] : []),
+  ...(chaining === false ? ['no chaining'] : []),
+  ...(blockLength === undefined ? [] : [`blocks of ${blockLength}`]),
+];
+
 /** @returns lines, the last one ended */
 export const formatComparison = (comparison: Comparison): string => {
   const { runs, reference, subject, simultaneous } = comparison;
@@ -154,7 +172,7 @@ export const formatComparison = (comparison: Comparison): string => {
   const known = new Set(runs.find(({ technique }) => technique === reference)?.warnings);
   const judged = reference === null ? 'no reference run came to an end' : `the reference is ${reference}`;
   const lines = [
-    `${subject.kernel}, ${subject.memory >> 20} MiB; ${judged}`,
+    [subject.kernel, `${subject.memory >> 20} MiB`, ...asked(subject), judged].join(', '),
     '',
     ...columns([['', 'outcome', 'console lines'], ...outcomes], [2]),
     ...runs.flatMap((run) => remarks(run, known)),

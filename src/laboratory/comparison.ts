@@ -18,6 +18,11 @@ export interface Subject {
   /** Bytes of the translation cache. */
   readonly cacheSize: number;
   readonly clock: 'virtual' | 'wall';
+  /** What else was asked for instead of the defaults. */
+  readonly mmu?: 'shadow' | 'vtlb';
+  readonly eviction?: string;
+  readonly chaining?: boolean;
+  readonly blockLength?: number;
   /** Console text behind which a run was ended. */
   readonly until?: string;
 }

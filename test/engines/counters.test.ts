@@ -40,6 +40,10 @@ describe.each(cases)('$name under $technique', ({ name, technique }) => {
       exits: total(s.exits),
       interventions: s.interventions,
     });
+    if (s.shadow) {
+      const { hiddenForTable, hiddenForPage, hiddenForRight } = s.shadow;
+      expect(s.monitor!.hiddenPageFaults).toBe(hiddenForTable + hiddenForPage + hiddenForRight);
+    }
     if (technique !== 'bt') expect(s.rewritten).toBeNull();
     if (technique === 'native') expect(s.interventions).toBe(0);
     else if (technique.startsWith('hw'))
