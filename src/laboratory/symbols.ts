@@ -1,5 +1,5 @@
 /** Names of addresses: from a kernel's ELF file, or from a System.map (or /proc/kallsyms) beside it. */
-import { readSections, readSymbols, SectionFlag } from '../loader/elf-sections.ts';
+import { readSections, readSymbols, SectionFlag, shown } from '../loader/elf-sections.ts';
 import { isElf, parseElf32 } from '../loader/elf32.ts';
 import { LoadError } from '../loader/image.ts';
 
@@ -114,11 +114,11 @@ const mapSymbols = (text: string, name: string): SymbolTable => {
     const [, digits, type, symbol] = MAP_LINE.exec(line) ?? [];
     const address = Number.parseInt(digits ?? '', 16);
     if (symbol === undefined || type === undefined || !(address > 0 && address < 2 ** 32)) return [];
-    return [{ name: symbol, address, size: 0, code: CODE_TYPES.includes(type) }];
+    return [{ name: shown(symbol), address, size: 0, code: CODE_TYPES.includes(type) }];
   });
   const table = new SymbolTable(delimited(symbols));
   if (table.size > 0) return table;
-  const first = lines[0]!.trim().slice(0, 100);
+  const first = shown(lines[0]!.trim().slice(0, 100));
   throw new LoadError(`${name} names no code of a 32-bit kernel${first === '' ? '' : `; it says: ${first}`}`);
 };
 

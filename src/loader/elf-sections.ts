@@ -27,10 +27,15 @@ export interface ElfSymbol {
 const SYMBOL_SIZE = 16;
 const MOST_NAME = 1024;
 
+/** What a terminal would act on instead of showing it. */
+const CONTROL_CHARACTERS = /\p{Cc}/gu;
+/** Text from a file that may have been made to deceive. */
+export const shown = (text: string): string => text.replace(CONTROL_CHARACTERS, '?');
+
 const textAt = (bytes: Uint8Array, offset: number): string => {
   const end = bytes.indexOf(0, offset);
   const last = Math.min(end < 0 ? bytes.length : end, offset + MOST_NAME);
-  return new TextDecoder().decode(bytes.subarray(offset, last));
+  return shown(new TextDecoder().decode(bytes.subarray(offset, last)));
 };
 
 /** Every section; the contents are cut off where the file ends. */

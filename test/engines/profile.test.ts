@@ -4,11 +4,11 @@ import { buildGuest } from '../../guests/assemble.ts';
 import { sourcesIn } from '../../guests/files.ts';
 import { guests } from '../../guests/index.ts';
 import type { BlockProfile } from '../../src/cache/profile.ts';
+import { techniques } from '../../src/techniques/index.ts';
 import { engine, type Run, runGuest, runKernel } from './support.ts';
 
 /** Faults, interrupts, code that changes itself, single steps, real mode, blocks across pages. */
 const SUBJECTS = ['paging', 'smc', 'real', 'timer', 'debug'];
-const TECHNIQUES = ['native', 'bt', 'trap'] as const;
 
 const executed = (blocks: readonly BlockProfile[]): number =>
   blocks.reduce((sum, { executions }) => sum + executions.reduce((a, b) => a + b, 0), 0);
@@ -24,7 +24,7 @@ const expectConserved = ({ machine }: Run): void => {
 
 test.each(SUBJECTS)('%s', { timeout: 120_000 }, async (name) => {
   const guest = guests.find((g) => g.name === name)!;
-  for (const technique of TECHNIQUES) {
+  for (const technique of Object.keys(techniques) as (keyof typeof techniques)[]) {
     // A cache so small that blocks are evicted all the time.
     const run = await runGuest(guest, technique, {
       until: guest.shortRun,

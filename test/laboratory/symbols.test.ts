@@ -38,6 +38,11 @@ test('an ELF file: names of code, not of numbers', async () => {
   expect(readSymbolFile(kernel, name).addressOf('inner')).toBe(inner);
 });
 
+test('names cannot command a terminal', () => {
+  expect(map('c1000000 T \x1b[2Jname\n').at(0xc1000000)).toBe('?[2Jname');
+  expect(() => map('\x1b[2J\x07')).toThrow('it says: ?[2J?');
+});
+
 test.each([
   ['', 'System.map names no code of a 32-bit kernel'],
   [
