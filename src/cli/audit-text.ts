@@ -61,9 +61,9 @@ const losses = (instructions: readonly AuditedInstruction[]): string[] =>
       ];
     });
 
-const cplsOf = ({ byCpl, translated }: AuditedSite): string => {
+const cplsOf = ({ byCpl, translated, inFile }: AuditedSite): string => {
   const used = byCpl.flatMap((n, cpl) => (n > 0 ? [cpl] : []));
-  return used.length > 0 ? used.join(',') : translated ? '' : 'file';
+  return used.length > 0 ? used.join(',') : translated ? '' : inFile === 'swept' ? 'swept' : 'file';
 };
 
 const byAddress = (sites: readonly AuditedSite[], top: number): string[] => {

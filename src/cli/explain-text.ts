@@ -26,7 +26,8 @@ const executorOf = ({ translated }: ExplainedInstruction): string => {
   if (!translated) return '';
   const { executor, byHost, mayCallHost, treatment } = translated;
   if (byHost && treatment === 'ident') return `${executor}, in the host`;
-  return mayCallHost ? `${executor}, else the host` : executor;
+  if (!mayCallHost) return executor;
+  return treatment === 'in cache' ? `${executor}, else CALLOUT` : `${executor}, else the host`;
 };
 
 /** Lines that are too long go on beneath, on their own side. */

@@ -20,7 +20,7 @@ export interface TranslatedInstruction {
   readonly executor: string;
   /** Executed by a function of the host: too long, or too rare, for the engine's own code. */
   readonly byHost: boolean;
-  /** The engine's handler leaves rare cases to a function of the host. */
+  /** The engine's handler leaves rare cases to a function of the host, of the monitor if it is in the cache. */
   readonly mayCallHost: boolean;
   /** Executed with the instruction before by one dispatch. */
   readonly fusedWithPrevious: boolean;
@@ -70,6 +70,13 @@ const nameOf = ({ spec, form }: Handler): string => {
 };
 const hasCallout = (name: string): boolean => Object.hasOwn(callouts, name) || Object.hasOwn(x87, name);
 
+/** Handlers that read a segment register find it by the record, all others by what they are made for. */
+const READS_SEGMENT = new Set(['push.segment', 'mov.from.segment']);
+const isVirtual = (memory: PhysicalMemory, record: number, { spec, form }: Handler): boolean =>
+  READS_SEGMENT.has(spec.name)
+    ? memory.view.getUint16(record + RecordOffset.REG1, true) >= SystemBase.VIRTUAL
+    : form.system === SystemBase.VIRTUAL;
+
 const instructionAt = (memory: PhysicalMemory, record: number): TranslatedInstruction => {
   const number = memory.view.getUint16(record + RecordOffset.HANDLER, true);
   const handler = handlerOf(number)!;
@@ -82,7 +89,7 @@ const instructionAt = (memory: PhysicalMemory, record: number): TranslatedInstru
     const virtual = (memory.bytes[record + RecordOffset.DETAIL]! & CalloutDetail.VIRTUAL) !== 0;
     return { ...base, treatment: virtual ? 'callout' : 'ident', executor: callout.name, byHost: true };
   }
-  const treatment = handler.form.system === SystemBase.VIRTUAL ? 'in cache' : 'ident';
+  const treatment = isVirtual(memory, record, handler) ? 'in cache' : 'ident';
   return { ...base, treatment, executor: nameOf(handler), mayCallHost: hasCallout(name) };
 };
 

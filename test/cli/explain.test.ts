@@ -29,6 +29,10 @@ done:
   jmp across
 subroutine:
   sgdt 0x8000
+  pushl %cs
+  popl %eax
+  movl %ds, %eax
+  movl %eax, %ds
   cli
   ret
 .balign 4096, 0
@@ -82,7 +86,7 @@ test('as JSON, by address, with an offset', async () => {
 
 test.each([
   [['--at', 'nowhere'], '--at nowhere: no symbol of that name'],
-  [['--at', 'fffffff0'], 'fffffff0: no code there was translated in 41 instructions'],
+  [['--at', 'fffffff0'], 'fffffff0: no code there was translated in 45 instructions'],
   [['--at', '100', '--hot', '1'], '--at and --hot exclude each other'],
   [['--hot', '0'], "option '--hot <n>' argument '0' is invalid. Give a whole number, at least 1."],
   [['--json', '/nowhere/x'], '/nowhere/x: no such file'],
