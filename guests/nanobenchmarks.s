@@ -9,11 +9,14 @@
 
 .set DIRECTORY, 0x200000
 .set OTHER_DIRECTORY, 0x201000
-.set WINDOW_TABLE, 0x202000
-.set WINDOW, 0x400000               # 4 MiB: all its pages are FRAME
-.set UNMAPPED, 0xc00000
+.set WINDOW_TABLES, 0x202000
+.set WINDOW, 0x400000               # all its pages are FRAME
+.set UNMAPPED, 0x40000000
 .set FRAME, 0x300000
-.set PAGES, 1024
+# The window has few pages in each of many tables: a monitor may stop tracing a table that is written on and on.
+.set TABLES, 32
+.set PAGES_IN_TABLE, 32
+.set PAGES, TABLES * PAGES_IN_TABLE
 
 .set P, 1
 .set W, 2
@@ -91,9 +94,16 @@ main:
 
 set_up:
     movl $P + W + U + PS, DIRECTORY
-    movl $WINDOW_TABLE + P + W + U, DIRECTORY + (WINDOW >> 22) * 4
     movl $P + W + U + PS, OTHER_DIRECTORY
-    movl $WINDOW_TABLE + P + W + U, OTHER_DIRECTORY + (WINDOW >> 22) * 4
+    movl $0, DIRECTORY + (UNMAPPED >> 22) * 4
+    mov $WINDOW_TABLES + P + W + U, %eax
+    xor %ecx, %ecx
+1:  mov %eax, DIRECTORY + (WINDOW >> 22) * 4(,%ecx,4)
+    mov %eax, OTHER_DIRECTORY + (WINDOW >> 22) * 4(,%ecx,4)
+    add $0x1000, %eax
+    inc %ecx
+    cmp $TABLES, %ecx
+    jb 1b
     mov $PRESENT, %eax
     call write_window
     mov %cr4, %eax
@@ -250,21 +260,30 @@ page_fault:
 
 # ---- page tables ----------------------------------------------------------------------------------------
 
-# Writes EAX to all entries of the window's table.
+# Writes EAX to all entries of the window's tables.
 write_window:
-    mov $WINDOW_TABLE, %edi
-    mov $PAGES, %ecx
-1:  mov %eax, (%edi)
+    mov $WINDOW_TABLES, %edi
+    mov $TABLES, %edx
+1:  mov $PAGES_IN_TABLE, %ecx
+2:  mov %eax, (%edi)
     add $4, %edi
     dec %ecx
+    jnz 2b
+    add $0x1000 - 4 * PAGES_IN_TABLE, %edi
+    dec %edx
     jnz 1b
     ret
+# Writes to every page, the last time 1.
 touch_window:
     mov $WINDOW, %edi
-    mov $PAGES, %ecx
-1:  mov %ecx, (%edi)
-    add $4096, %edi
+    mov $TABLES, %edx
+1:  mov $PAGES_IN_TABLE, %ecx
+2:  mov %ecx, (%edi)
+    add $0x1000, %edi
     dec %ecx
+    jnz 2b
+    add $0x400000 - 0x1000 * PAGES_IN_TABLE, %edi
+    dec %edx
     jnz 1b
     ret
 flush_tlb:
@@ -274,7 +293,7 @@ flush_tlb:
 
 page_table_changes:
     mov $8, %ebx
-1:  mov $PRESENT, %eax
+1:  call flush_tlb
     call touch_window
     begin ptemod_same, 1024
     mov $PRESENT, %eax
