@@ -11,7 +11,10 @@ const UNTIL: Readonly<Record<string, string>> = {
 };
 const guests = ['hello', 'smc', 'sensitive/pushf', ...(slow ? [] : ['paging', 'preempt', 'debug'])];
 const cases = guests.flatMap((name) =>
-  (['native', 'trap', 'bt', 'hw', 'hw+nested'] as const).map((technique) => ({ name, technique })),
+  (['native', 'trap', 'bt', 'bt-adaptive', 'hw', 'hw+nested'] as const).map((technique) => ({
+    name,
+    technique,
+  })),
 );
 
 describe.each(cases)('$name under $technique', ({ name, technique }) => {
@@ -44,7 +47,7 @@ describe.each(cases)('$name under $technique', ({ name, technique }) => {
       const { hiddenForTable, hiddenForPage, hiddenForRight } = s.shadow;
       expect(s.monitor!.hiddenPageFaults).toBe(hiddenForTable + hiddenForPage + hiddenForRight);
     }
-    if (technique !== 'bt') expect(s.rewritten).toBeNull();
+    if (!technique.startsWith('bt')) expect(s.rewritten).toBeNull();
     if (technique === 'native') expect(s.interventions).toBe(0);
     else if (technique.startsWith('hw'))
       expect(s.interventions).toBe(total(s.exits) + s.guestMode!.emulatedInstructions);
@@ -57,7 +60,7 @@ describe.each(cases)('$name under $technique', ({ name, technique }) => {
       expect(s.monitor!.hiddenPageFaults).toBe(hiddenForTable + hiddenForPage + hiddenForRight);
       expect(s.interventions).toBe(events.reduce((a, b) => a + b, others));
     }
-    if (technique === 'bt') {
+    if (technique.startsWith('bt')) {
       expect(s.emulatedTraps).toEqual({});
       expect(s.rewritten!.instructions).toBeLessThanOrEqual(s.instructions);
       expect(s.rewritten!.hits + s.rewritten!.misses).toBeLessThanOrEqual(cache.lookups);

@@ -10,7 +10,7 @@ const defined = new Set([...page.matchAll(/`([^`\n]+)`/g)].map(([, name]) => nam
 /** Of one run each: identity, not figures. */
 const NAMES = new Set(['technique', 'engine']);
 /** Figures that have parts with names of their own, rather than counts by name. */
-const STRUCTURES = new Set(['cache', 'rewritten', 'monitor', 'shadow', 'guestMode', 'tlb']);
+const STRUCTURES = new Set(['cache', 'rewritten', 'monitor', 'shadow', 'adaptation', 'guestMode', 'tlb']);
 
 const figuresOf = (statistics: Statistics): string[] =>
   Object.entries(statistics).flatMap(([name, value]) => {
@@ -19,9 +19,12 @@ const figuresOf = (statistics: Statistics): string[] =>
     return Object.keys((value ?? {}) as object);
   });
 
-test.each(['native', 'trap', 'bt', 'hw', 'hw+nested'] as const)('of a run under %s', async (technique) => {
-  const machine = await createMachine({ memory: 2 << 20, technique });
-  const figures = figuresOf(machine.statistics());
-  expect(figures).toEqual(expect.arrayContaining(Object.keys(newCacheCounters())));
-  expect(figures.filter((name) => !defined.has(name))).toEqual([]);
-});
+test.each(['native', 'trap', 'bt', 'bt-adaptive', 'hw', 'hw+nested'] as const)(
+  'of a run under %s',
+  async (technique) => {
+    const machine = await createMachine({ memory: 2 << 20, technique });
+    const figures = figuresOf(machine.statistics());
+    expect(figures).toEqual(expect.arrayContaining(Object.keys(newCacheCounters())));
+    expect(figures.filter((name) => !defined.has(name))).toEqual([]);
+  },
+);
