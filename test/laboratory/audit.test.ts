@@ -6,6 +6,7 @@ import { type Audit, audit } from '../../src/laboratory/audit.ts';
 import { hotRegions } from '../../src/laboratory/heat.ts';
 import { runProfiled } from '../../src/laboratory/profiled-run.ts';
 import { symbolsOfKernel } from '../../src/laboratory/symbols.ts';
+import { sensitiveInstructionNamed } from '../../src/x86/sensitive-instructions.ts';
 import { guestImage, inlineImage } from './support.ts';
 
 const audited = async (image: KernelImage, machine: CreateOptions = {}): Promise<Audit> =>
@@ -147,4 +148,19 @@ test('pages sum up to the instructions executed', async () => {
   const regions = hotRegions(run!.pages, 64, 2);
   expect(regions[0]).toMatchObject({ linear: 0x100000 });
   expect(regions[0]!.pages.length).toBe(64);
+});
+
+test('what was called out was executed', async () => {
+  const image = await guestImage('timer');
+  const run = await runProfiled({ image, machine: { memory: 16 << 20 }, limits: { instructions: 5e6 } });
+  const result = await audit({ image, symbols: symbolsOfKernel(image.kernel, image.name), run });
+  const { callouts } = run.machine.statistics();
+  const calledOut = new Map<string, number>();
+  for (const [callout, count] of Object.entries(callouts)) {
+    const name = sensitiveInstructionNamed(callout)?.name ?? callout;
+    calledOut.set(name, (calledOut.get(name) ?? 0) + count);
+  }
+  expect(calledOut.get('OUT')).toBeGreaterThan(100);
+  for (const name of ['IN', 'OUT', 'HLT', 'LGDT', 'LIDT', 'CPUID'])
+    expect([name, executionsOf(result, name)]).toEqual([name, calledOut.get(name) ?? 0]);
 });
