@@ -9,7 +9,7 @@ import {
 
 /** The physical ring for a virtual one. */
 export const compressRing = (ring: number, kernelRing: number): number =>
-  Math.max(ring, ring === 3 ? 3 : kernelRing);
+  ring > kernelRing ? ring : kernelRing;
 
 /** A selector with its RPL compressed; null selectors stay. */
 export const compressSelector = (selector: number, kernelRing: number): number =>

@@ -2,6 +2,7 @@
  * Which guest code may run directly, on the processor's own state, instead of being translated as kernel code
  * is: user code whose every look at the machine shows what it would show without a monitor.
  */
+import { PAGE_SIZE } from '../memory/layout.ts';
 import {
   ATTRIBUTES_MASK,
   Attribute,
@@ -33,22 +34,26 @@ const descriptorAddress = (guest: CpuState, selector: number): number => {
   return (guest.segment(ldt, SegmentField.BASE) + offset) >>> 0;
 };
 
-/** Whether a segment register would be the same if it were loaded again now. */
-export const isReversible = (guest: CpuState, segment: number, view: DataView, locate: Locate): boolean => {
-  const selector = guest.selector(segment);
-  const attributes = guest.segment(segment, SegmentField.ATTRIBUTES);
-  if ((selector & 0xfffc) === 0) return (attributes & Attribute.PRESENT) === 0;
-  const at = descriptorAddress(guest, selector);
-  if (at < 0) return false;
-  const descriptor = locate(at);
-  if (descriptor < 0) return false;
+/** Whether a segment register is what the descriptor at an address in linear memory would make it. */
+const matches = (guest: CpuState, segment: number, view: DataView, descriptor: number): boolean => {
   const low = view.getInt32(descriptor, true);
   const high = view.getInt32(descriptor + 4, true);
   return (
-    attributes === ((high & ATTRIBUTES_MASK) | Attribute.ACCESSED) &&
+    guest.segment(segment, SegmentField.ATTRIBUTES) === ((high & ATTRIBUTES_MASK) | Attribute.ACCESSED) &&
     guest.segment(segment, SegmentField.BASE) === (descriptorBase(low, high) | 0) &&
     guest.segment(segment, SegmentField.LIMIT) === (descriptorLimit(low, high) | 0)
   );
+};
+
+/** Whether a segment register would be the same if it were loaded again now. */
+export const isReversible = (guest: CpuState, segment: number, view: DataView, locate: Locate): boolean => {
+  const selector = guest.selector(segment);
+  if ((selector & 0xfffc) === 0)
+    return (guest.segment(segment, SegmentField.ATTRIBUTES) & Attribute.PRESENT) === 0;
+  const at = descriptorAddress(guest, selector);
+  if (at < 0) return false;
+  const descriptor = locate(at);
+  return descriptor >= 0 && matches(guest, segment, view, descriptor);
 };
 
 /**
@@ -64,7 +69,18 @@ export const mayRunDirectly = (guest: CpuState, view: DataView, locate: Locate):
   const cr4 = guest.sys(System.CR4);
   if (flags & Flag.VM) return (cr4 & CR4.VME) === 0;
   if (cr4 & CR4.PVI) return false;
-  for (let segment = Seg.ES as number; segment <= Seg.GS; segment++)
-    if (!isReversible(guest, segment, view, locate)) return false;
+  // A page holds most tables as a whole: it is looked up once.
+  const limit = guest.sys(System.GDTR_LIMIT) >>> 0;
+  const base = guest.sys(System.GDTR_BASE);
+  const table = (base & (PAGE_SIZE - 1)) + limit < PAGE_SIZE ? locate(base >>> 0) : -1;
+  for (let segment = Seg.ES as number; segment <= Seg.GS; segment++) {
+    const selector = guest.selector(segment);
+    const offset = selector & 0xfff8;
+    const known = table >= 0 && offset !== 0 && (selector & 4) === 0 && offset + 7 <= limit;
+    const same = known
+      ? matches(guest, segment, view, table + offset)
+      : isReversible(guest, segment, view, locate);
+    if (!same) return false;
+  }
   return true;
 };

@@ -305,9 +305,14 @@ export class CpuState {
     const { words } = this;
     const source = segmentAddress(from.system, index) >> 2;
     const at = segmentAddress(this.system, index) >> 2;
-    for (let field = 0; field < SEGMENT_SIZE / 4; field++) words[at + field] = words[source + field];
     words[at] = selector;
+    words[at + 1] = words[source + 1];
+    words[at + 2] = words[source + 2];
     words[at + 3] = attributes;
+    words[at + 4] = words[source + 4];
+    words[at + 5] = words[source + 5];
+    words[at + 6] = words[source + 6];
+    words[at + 7] = words[source + 7];
     const bit = 1 << index;
     const flat = (this.system + System.FLAT) >> 2;
     words[flat] = (words[flat] & ~bit) | (from.sys(System.FLAT) & bit);
