@@ -90,6 +90,7 @@ const PAGES: readonly Figure[] = [
   ['hidden page faults', monitored((s) => s.monitor!.hiddenPageFaults)],
   ['true', monitored((s) => s.monitor!.truePageFaults)],
   ['traced writes', monitored((s) => s.shadow?.tracedTableWrites ?? 0)],
+  ['adapted', (s) => (s.adaptation === null ? NOTHING : count(s.adaptation.adaptedWrites))],
   ['silently wrong', (s) => (s.leaks === null ? NOTHING : count(s.leaks.leaking))],
 ];
 const CACHE: readonly Figure[] = [

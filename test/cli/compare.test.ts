@@ -84,6 +84,28 @@ test('Ctrl-C leaves what is known, of runs that had not begun too', { timeout: 1
   expect(runs[1]!.statistics).toBeNull();
 });
 
+test('a cost file of a user', { timeout: 120_000 }, async () => {
+  const costs = {
+    name: 'mine',
+    processor: 'a processor of mine',
+    megahertz: 1000,
+    events: { instruction: { cycles: 2, source: 'chosen' } },
+  };
+  const file = fileWith('mine.json', JSON.stringify(costs));
+  const { exitCode, stdout } = await ringdown([
+    'compare',
+    good,
+    '--techniques',
+    'native,bt',
+    '--costs',
+    file,
+  ]);
+  expect(exitCode).toBe(0);
+  expect(stdout).toContain('cycles of a processor of mine (mine)');
+  expect(stdout).toMatch(/^native +(\d+) +1\.000 +instruction 100\.00 %$/m);
+  expect(stdout).toMatch(/^not in it, for want of a cost: .*translation/m);
+});
+
 const files: Readonly<Record<string, string>> = {
   GOOD: good,
   MISSING: join(folder, 'missing'),
