@@ -44,14 +44,8 @@ const differenceLines = (difference: Difference): string[] =>
         `  the reference has  ${quoted(difference.expected)}`,
       ];
 
-/**
- * What is to be said of a run that did not come to the reference's end.
- * @param known warnings that the reference's run gave
- */
-const remarks = (
-  { technique, verdict, end, place, warnings }: TechniqueRun,
-  known: ReadonlySet<string>,
-): string[] => {
+/** What is to be said of a run that did not come to the reference's end. */
+const remarks = ({ technique, verdict, end, place, warnings }: TechniqueRun): string[] => {
   const lines: string[] = [];
   if (verdict.kind === 'crashed') lines.push(`crashed: ${verdict.reason}`);
   if (verdict.kind === 'refused' || verdict.kind === 'failed')
@@ -59,8 +53,7 @@ const remarks = (
   if ((verdict.kind === 'wrong' || verdict.kind === 'crashed') && verdict.difference)
     lines.push(...differenceLines(verdict.difference));
   if (STRANDED.has(end.kind) && place) lines.push(`it stood at ${placeText(place)}`);
-  const own = verdict.kind === 'reference' ? warnings : warnings.filter((warning) => !known.has(warning));
-  lines.push(...own.map((warning) => `warning: ${warning}`));
+  lines.push(...warnings.map((warning) => `warning: ${warning}`));
   return lines.map((line) => `  ${technique}: ${line}`);
 };
 
@@ -170,13 +163,12 @@ export const formatComparison = (comparison: Comparison): string => {
     describeVerdict(run),
     run.statistics ? count(run.consoleLines) : NOTHING,
   ]);
-  const known = new Set(runs.find(({ technique }) => technique === reference)?.warnings);
   const judged = reference === null ? 'no reference run came to an end' : `the reference is ${reference}`;
   const lines = [
     [subject.kernel, `${subject.memory >> 20} MiB`, ...asked(subject), judged].join(', '),
     '',
     ...columns([['', 'outcome', 'console lines'], ...outcomes], [2]),
-    ...runs.flatMap((run) => remarks(run, known)),
+    ...runs.flatMap(remarks),
     ...section('counted: the monitor', runs, MONITOR),
     ...section('counted: memory, and instructions that lied', runs, PAGES),
     ...byName('traps', runs, (s) => s.traps),

@@ -38,6 +38,7 @@ export const compareRuns = (
   { subject, costs, simultaneous, interrupted, symbolAt }: ComparisonConditions,
 ): Comparison => {
   const reference = reports.find(({ technique }) => technique === REFERENCE);
+  const known = new Set(reference?.warnings);
   const options = { ignoreNumbers: subject.clock === 'wall' };
   const runs = reports.map((report): TechniqueRun => {
     const { technique, end, place, statistics, samples, warnings } = report;
@@ -53,7 +54,7 @@ export const compareRuns = (
       samples,
       consoleLines: lines.length,
       consoleEnd: lines.slice(-CONSOLE_END),
-      warnings,
+      warnings: report === reference ? warnings : warnings.filter((warning) => !known.has(warning)),
     };
   });
   return {

@@ -93,6 +93,7 @@ export interface TechniqueRun {
   /** Lines of the console, and the last of them. */
   readonly consoleLines: number;
   readonly consoleEnd: readonly string[];
+  /** Warnings that the reference's run did not give; all of its own. */
   readonly warnings: readonly string[];
 }
 

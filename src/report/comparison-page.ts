@@ -302,7 +302,14 @@ export const comparisonPage = (comparison: Comparison): Page => {
         ['Engine', subject.engine],
         ['Translation cache', exactly(subject.cacheSize, 'bytes')],
         ['Reference', reference ?? 'none came to an end'],
-        ['Ended', interrupted ? 'early, by the user' : 'by itself'],
+        [
+          'Ended',
+          interrupted
+            ? 'early, by the user'
+            : subject.until === undefined
+              ? 'by itself'
+              : `at ${JSON.stringify(subject.until)}`,
+        ],
       ]),
       prose(
         'The same unmodified guest, run once under each technique on the same processor, translation cache and devices: ' +
