@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { createDecoder } from '../../src/decoder/decoder.ts';
 import { Machine, type MachineOptions } from '../../src/machine/machine.ts';
-import { bt } from '../../src/techniques/index.ts';
+import { bt, btAdaptive } from '../../src/techniques/index.ts';
 import { Layout, randomPagingKernel } from './random-paging.ts';
 import { snapshot } from './snapshot.ts';
 import { engine } from './support.ts';
@@ -21,7 +21,7 @@ const run = (kernel: Uint8Array, technique: MachineOptions['technique'] & {}) =>
   const ram = machine.memory.hostAddress(0);
   const word = (at: number) => view.getUint32(ram + at, true);
   const log: string[] = [];
-  for (let at: number = Layout.LOG; at < Layout.LOG + 0x4000 && word(at) !== 0; at += 28)
+  for (let at: number = Layout.LOG; at < Layout.LOG + 0x8000 && word(at) !== 0; at += 28)
     log.push(Array.from({ length: 7 }, (_, i) => word(at + i * 4).toString(16)).join(' '));
   const { processor } = machine;
   return { log, ...snapshot(machine), retired: processor.retired, exceptions: [...processor.faultCounts] };
@@ -31,6 +31,11 @@ const run = (kernel: Uint8Array, technique: MachineOptions['technique'] & {}) =>
 const MONITORS = [
   'bt',
   { ...bt, name: 'bt with little room', shadowPages: 8 },
+  {
+    ...btAdaptive,
+    name: 'bt-adaptive without patience',
+    adaptation: { traps: 1, period: 8, executions: 1, share: 1, instructions: 16 },
+  },
   'bt+vtlb',
   'hw',
   'hw+nested',

@@ -24,7 +24,9 @@ export const Layout = {
   FRAMES: 0x300000,
 } as const;
 const SLOT_SIZE = 64;
-const SLOTS = 96;
+/** A power of two; all are run in turn, several times, so that tables change under translations in use. */
+const SLOTS = 64;
+const ROUNDS = 3;
 const CODE0 = 0x08;
 const DATA0 = 0x10;
 const CODE3 = 0x1b;
@@ -103,7 +105,7 @@ const fillTables = (image: Image, random: Random): void => {
 const linear = (random: Random): number => {
   if (random.chance(5)) return random.next();
   const base = random.pick([0x400000, 0x600000, 0x800000, 0xa00000, 0xc0000000, 0x40000000, 0xffc00000]);
-  const page = base + random.below(24) * 4096;
+  const page = base + random.below(12) * 4096;
   return (page + (random.chance(40) ? 0xff8 + random.below(8) : random.below(0x1000))) >>> 0;
 };
 
@@ -143,8 +145,52 @@ const toggle = (register: number, bits: number): number[] => [
   0x22,
   0xc0 | (register << 3),
 ];
+/** Offsets of the entries that `linear` leads to: in page tables of both formats, in directories of 32 and 64 bits. */
+const usedOffset = (random: Random): number => {
+  if (random.chance(60)) return random.pick([4, 8]) * random.below(12) + random.pick([0, 0, 2048]);
+  return random.chance(50)
+    ? 4 * random.pick([1, 2, 0x300, 0x100, 0x3ff])
+    : 8 * random.pick([2, 3, 4, 5, 0, 510]);
+};
+/** Address of an entry, sometimes the middle of one, that is not of the tables the kernel itself needs. */
+const entryAddress = (random: Random): number => {
+  const middle = random.chance(20) ? random.below(4) : 0;
+  if (random.chance(25)) return ROOT32 + 4 * random.pick([1, 2, 0x300, 0x100, 0x3ff]) + middle;
+  if (random.chance(15)) return Layout.TABLES + 0x3000 + 8 * random.pick([2, 3, 4, 5, 510]) + middle;
+  return Layout.TABLES + 0x6000 + random.below(10) * 4096 + usedOffset(random) + middle;
+};
+/** Changes of tables by what an operating system does, and does not. */
+const TABLE_WRITES: readonly Op[] = [
+  // A and D are cleared, or all but P.
+  (random) => [
+    0x81,
+    0x25,
+    ...le32(entryAddress(random) & ~3),
+    ...le32(random.pick([~0x60, ~0x20, ~0x40, ~0x66])),
+  ],
+  (random) => [0xa1, ...le32(entryAddress(random) & ~3), 0xa3, ...le32(entryAddress(random) & ~3)],
+  (random) => [0x80, 0x35, ...le32(entryAddress(random)), random.next() & 0x67],
+  (random) => [0x66, 0xc7, 0x05, ...le32(entryAddress(random)), ...le16(random.next() & 0xf067)],
+  // An entry of a table that leads to the table itself.
+  (random) => {
+    const address = entryAddress(random) & ~7;
+    return [0xc7, 0x05, ...le32(address), ...le32((address & -4096) | 0x27)];
+  },
+  // Tables are filled, as a page that was freed is.
+  (random) => [
+    0xbf,
+    ...le32(entryAddress(random) & ~3),
+    0xb9,
+    ...le32(40),
+    0xb8,
+    ...le32(entry(random)),
+    0xf3,
+    0xab,
+  ],
+];
 /** Instructions of ring 0. */
 const PRIVILEGED: readonly Op[] = [
+  ...TABLE_WRITES,
   at(0x0f, 0x01, 0x3d),
   (random) => [
     0xc7,
@@ -247,8 +293,25 @@ const writeKernel = (image: Image, random: Random): void => {
   image.put(
     next,
     ...[0xbc, ...le32(Layout.KERNEL_STACK), 0xa1, ...le32(Layout.VARIABLES + 4)],
-    ...[0xff, 0x05, ...le32(Layout.VARIABLES + 4), 0x3d, ...le32(SLOTS), 0x72, exit.length, ...exit],
-    ...[0xc1, 0xe0, 6, 0x05, ...le32(Layout.SLOTS), 0x0f, 0x20, 0xd9, 0x0f, 0x22, 0xd9, 0xff, 0xe0],
+    ...[0xff, 0x05, ...le32(Layout.VARIABLES + 4), 0x3d, ...le32(SLOTS * ROUNDS), 0x72, exit.length, ...exit],
+    ...[
+      0x83,
+      0xe0,
+      SLOTS - 1,
+      0xc1,
+      0xe0,
+      6,
+      0x05,
+      ...le32(Layout.SLOTS),
+      0x0f,
+      0x20,
+      0xd9,
+      0x0f,
+      0x22,
+      0xd9,
+      0xff,
+      0xe0,
+    ],
   );
   image.word(Layout.VARIABLES, Layout.LOG);
   const pae = random.chance(60);
