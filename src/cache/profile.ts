@@ -2,7 +2,7 @@
  * A profile: how often each instruction was executed. Every record has a counter beside the cache, to which an
  * engine adds one when it enters a block there, and from which one is taken where a block is left early: the
  * instructions from that record on were not executed. An instruction's executions are then the sum of its block's
- * counters up to its own. Sums are kept when a block's records make room for others.
+ * counters up to those of its last record. Sums are kept when a block's records make room for others.
  */
 import { PROFILE_COUNTER_SIZE, RECORD_SIZE, RecordOffset } from '../instructions/record.ts';
 import { PAGE_SIZE } from '../memory/layout.ts';
@@ -28,9 +28,8 @@ export interface BlockProfile extends BlockOrigin {
 /** What the counters of a block's records mean. */
 interface Counted {
   readonly profile: BlockProfile | undefined;
-  /** Records before the first instruction's: one for a guard. */
-  readonly guards: number;
-  readonly instructions: number;
+  /** By record: the instruction whose last record it is, else -1. */
+  readonly ends: Int8Array;
 }
 
 export class Profile {
@@ -64,13 +63,20 @@ export class Profile {
   /** A block's records have been written. */
   entered(block: Block): void {
     const { bytes } = this.#memory;
-    // Only a guard has no length.
-    const guards = bytes[block.record + RecordOffset.LENGTH] === 0 ? 1 : 0;
-    const first = block.record + guards * RECORD_SIZE;
-    const instructions = bytes[first + RecordOffset.REMAINING]!;
-    const length = (_: unknown, i: number) => bytes[first + i * RECORD_SIZE + RecordOffset.LENGTH]!;
-    const lengths = Uint8Array.from({ length: instructions }, length);
-    this.#present.set(block, { profile: this.#profileOf(block, lengths), guards, instructions });
+    const lengths = new Uint8Array(bytes[block.record + RecordOffset.REMAINING]!);
+    const ends = new Int8Array(block.recordCount).fill(-1);
+    const lastRecords = new Uint8Array(lengths.length);
+    for (let i = 0; i < block.recordCount; i++) {
+      const record = block.record + i * RECORD_SIZE;
+      const length = bytes[record + RecordOffset.LENGTH]!;
+      // A guard has no length, and neither has what continues a block behind its last instruction.
+      if (length === 0) continue;
+      const instruction = lengths.length - bytes[record + RecordOffset.REMAINING]!;
+      lengths[instruction] = length;
+      lastRecords[instruction] = i;
+    }
+    for (const [instruction, i] of lastRecords.entries()) ends[i] = instruction;
+    this.#present.set(block, { profile: this.#profileOf(block, lengths), ends });
   }
   #profileOf(block: Block, lengths: Uint8Array): BlockProfile | undefined {
     const { physical, linear, cpl, mode } = block;
@@ -100,7 +106,7 @@ export class Profile {
   #settle(block: Block): void {
     const counted = this.#present.get(block);
     if (!counted) return;
-    const { profile, guards, instructions } = counted;
+    const { profile, ends } = counted;
     const { words } = this.#memory;
     let executions = 0;
     for (let i = 0; i < block.recordCount; i++) {
@@ -108,8 +114,8 @@ export class Profile {
       executions += words[at + 1]! * 2 ** 32 + (words[at]! >>> 0);
       words[at] = 0;
       words[at + 1] = 0;
-      const instruction = i - guards;
-      if (instruction < 0 || instruction >= instructions) continue;
+      const instruction = ends[i]!;
+      if (instruction < 0) continue;
       if (profile) profile.executions[instruction]! += executions;
       else this.#elsewhere += executions;
     }

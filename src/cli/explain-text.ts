@@ -1,5 +1,6 @@
 /** Guest code and its translation side by side, at most 100 columns wide. */
 import type { ExplainedBlock, ExplainedInstruction, Explanation } from '../laboratory/explain.ts';
+import type { TranslatedInstruction } from '../laboratory/translation.ts';
 import { describeOutcome } from '../laboratory/words.ts';
 
 const WIDTH = 100;
@@ -24,7 +25,11 @@ const treatmentOf = ({ translated }: ExplainedInstruction): string => {
 };
 const executorOf = ({ translated }: ExplainedInstruction): string => {
   if (!translated) return '';
-  const { executor, byHost, mayCallHost, treatment } = translated;
+  const { besides } = translated;
+  const executor = bareExecutorOf(translated);
+  return besides === null ? executor : `${executor}, ${besides === 'witness' ? 'witnessed' : besides}`;
+};
+const bareExecutorOf = ({ executor, byHost, mayCallHost, treatment }: TranslatedInstruction): string => {
   if (byHost && treatment === 'ident') return `${executor}, in the host`;
   if (!mayCallHost) return executor;
   return treatment === 'in cache' ? `${executor}, else CALLOUT` : `${executor}, else the host`;

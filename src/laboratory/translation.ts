@@ -2,7 +2,7 @@
 import type { Block } from '../cache/block.ts';
 import { callouts } from '../instructions/callouts/index.ts';
 import { fusions, type Handler, handlerOf, Special } from '../instructions/handlers.ts';
-import { CalloutDetail, numberedCallouts } from '../instructions/operands.ts';
+import { CalloutDetail, numberedCallouts, WITNESSED } from '../instructions/operands.ts';
 import { RECORD_SIZE, RecordOffset } from '../instructions/record.ts';
 import { x87 } from '../instructions/x87/x87.ts';
 import { PAGE_SIZE } from '../memory/layout.ts';
@@ -24,6 +24,11 @@ export interface TranslatedInstruction {
   readonly mayCallHost: boolean;
   /** Executed with the instruction before by one dispatch. */
   readonly fusedWithPrevious: boolean;
+  /**
+   * What else happens: its executions are counted, as it was `adapted` for trapping too often; or the monitor is a
+   * `witness`, and compares what it did with what it should have done.
+   */
+  readonly besides: 'adapted' | 'witness' | null;
 }
 
 /** A way out of a block. */
@@ -77,11 +82,37 @@ const isVirtual = (memory: PhysicalMemory, record: number, { spec, form }: Handl
     ? memory.view.getUint16(record + RecordOffset.REG1, true) >= SystemBase.VIRTUAL
     : form.system === SystemBase.VIRTUAL;
 
+/** The record that executes an instruction, among those that are its own, and what the others are for. */
+const executingRecord = (
+  { view }: PhysicalMemory,
+  first: number,
+): { readonly record: number; readonly besides: TranslatedInstruction['besides'] } => {
+  const { name } = handlerOf(view.getUint16(first + RecordOffset.HANDLER, true))!.spec;
+  const next = first + RECORD_SIZE;
+  if (name === 'adapted') return { record: next, besides: 'adapted' };
+  const isCallout = name === 'callout' || name === 'callout.end';
+  const witnessed = isCallout && view.getUint16(first + RecordOffset.CALLOUT, true) === WITNESSED;
+  return witnessed ? { record: next, besides: 'witness' } : { record: first, besides: null };
+};
+/** First records of a block's instructions. */
+const instructionRecords = ({ bytes }: PhysicalMemory, { record, recordCount }: Block): number[] => {
+  const firsts: number[] = [];
+  for (let i = 0, remaining = 0; i < recordCount; i++) {
+    const at = record + i * RECORD_SIZE;
+    const own = bytes[at + RecordOffset.REMAINING]!;
+    // A guard has no length, and neither has what continues a block behind its last instruction.
+    if (bytes[at + RecordOffset.LENGTH] === 0 || own === remaining) continue;
+    remaining = own;
+    firsts.push(at);
+  }
+  return firsts;
+};
+
 const instructionAt = (memory: PhysicalMemory, record: number): TranslatedInstruction => {
   const number = memory.view.getUint16(record + RecordOffset.HANDLER, true);
   const handler = handlerOf(number)!;
   const { name } = handler.spec;
-  const base = { byHost: false, mayCallHost: false, fusedWithPrevious: false };
+  const base = { byHost: false, mayCallHost: false, fusedWithPrevious: false, besides: null };
   if (name === 'undefined' || name === 'too.long')
     return { ...base, treatment: 'undefined', executor: name === 'undefined' ? '#UD' : '#GP' };
   if (name === 'callout' || name === 'callout.end') {
@@ -133,18 +164,19 @@ const exitsOf = (memory: PhysicalMemory, block: Block): Exit[] => {
 
 /** Describes a block that is in the cache. Not to be called while an engine executes. */
 export const describeTranslation = (memory: PhysicalMemory, block: Block): Translation => {
-  const { view, bytes } = memory;
+  const { view } = memory;
   const guarded = view.getUint16(block.record + RecordOffset.HANDLER, true) === Special.GUARD;
-  const first = block.record + (guarded ? RECORD_SIZE : 0);
-  const count = bytes[first + RecordOffset.REMAINING]!;
-  const at = (i: number): number => first + i * RECORD_SIZE;
-  const isFused = (i: number): boolean =>
-    i >= 0 && view.getUint16(at(i) + RecordOffset.HANDLER, true) >= firstFusion;
+  const executing = instructionRecords(memory, block).map((first) => executingRecord(memory, first));
+  const isFused = (i: number): boolean => {
+    const record = executing[i]?.record;
+    return record !== undefined && view.getUint16(record + RecordOffset.HANDLER, true) >= firstFusion;
+  };
   return {
     guard: guarded ? block.secondPage - (block.secondPage & (PAGE_SIZE - 1)) : null,
-    instructions: Array.from({ length: count }, (_, i) => ({
-      ...instructionAt(memory, at(i)),
+    instructions: executing.map(({ record, besides }, i) => ({
+      ...instructionAt(memory, record),
       fusedWithPrevious: isFused(i - 1),
+      besides,
     })),
     exits: exitsOf(memory, block),
     records: block.recordCount,

@@ -69,6 +69,12 @@ test('under native nothing is rewritten', async () => {
   expect(stdout).toMatch(/ cli +IDENT +cli/);
 });
 
+test('under trap what does not trap is witnessed', async () => {
+  const { exitCode, stdout } = await explain('--at', '_start', '--technique', 'trap');
+  expect(exitCode).toBe(0);
+  expect(stdout).toMatch(/ pushfd +IDENT +pushf.32, witnessed/);
+});
+
 test('as JSON, by address, with an offset', async () => {
   const json = fileWith('explained.json', '');
   const { exitCode } = await explain('--at', 'inner+3', '--json', json);

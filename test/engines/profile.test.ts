@@ -74,6 +74,36 @@ test('each instruction has its own executions', async () => {
   expect(byOpcode(0xf4)).toEqual([1]);
 });
 
+/** Executions by physical address of the instruction. */
+const byAddress = (blocks: readonly BlockProfile[]): Map<number, number> => {
+  const counts = new Map<number, number>();
+  for (const { physical, lengths, executions } of blocks) {
+    let at = physical;
+    for (const [i, length] of lengths.entries()) {
+      if (executions[i]! > 0) counts.set(at, (counts.get(at) ?? 0) + executions[i]!);
+      at += length;
+    }
+  }
+  return counts;
+};
+
+test.each(['nanobenchmarks', 'paging'])(
+  'every technique but trap executes the same where: %s',
+  async (name) => {
+    const guest = guests.find((g) => g.name === name)!;
+    const counted = async (technique: keyof typeof techniques) => {
+      const { machine } = await runGuest(guest, technique, {
+        until: guest.shortRun,
+        machine: { profile: true },
+      });
+      return byAddress(machine.processor.profile!.blocks());
+    };
+    const native = await counted('native');
+    for (const technique of ['bt', 'bt-adaptive', 'hw'] as const)
+      expect(await counted(technique)).toEqual(native);
+  },
+);
+
 test('both engines count the same', async () => {
   const image = await build(`
     lea 1f, %eax
