@@ -154,8 +154,7 @@ export class Processor {
     this.#simd = new SimdUnit(memory.memory.buffer);
     this.#translator = new Translator(memory, this.cache, options.decoder, {
       treatment: (instruction, mode) => this.#control.treatment(instruction, mode),
-      // A profile has one counter for a record, and takes each for an instruction.
-      counter: (physical) => (this.profile ? 0 : (this.#control.counter?.(physical) ?? 0)),
+      counter: (physical) => this.#control.counter?.(physical) ?? 0,
       model: () => this.#control.cpu(false).model,
       notBuilt: options.notBuilt,
     });
