@@ -28,8 +28,8 @@ export interface Control {
   treatment(instruction: Instruction, mode: number): Treatment;
   /** Where to count the executions of the instruction at an address, 0 where not to; see Translator. */
   counter?(physical: number): number;
-  /** A traced page was written. @param watch why it is watched: Watch.PAGE_TABLE, Watch.DESCRIPTORS */
-  onTracedWrite?(physical: number, size: number, watch: number): void;
+  /** A page was written that is watched for Watch.PAGE_TABLE. */
+  onTracedWrite?(physical: number, size: number): void;
   /** Looks on when instructions are executed that `treatment` wants witnessed. */
   readonly witness?: Witness;
 }

@@ -61,8 +61,6 @@ export interface ProcessorOptions {
 
 const calloutHandler = findHandler('callout', {})!.number;
 const lastCalloutHandler = findHandler('callout.end', {})!.number;
-/** What a monitor watches memory for. */
-const TRACES = Watch.PAGE_TABLE | Watch.DESCRIPTORS;
 /** INS and OUTS, which repeat themselves by staying where they are. */
 const repeating = new Set([calloutNumber('ins'), calloutNumber('outs')]);
 /**
@@ -144,7 +142,7 @@ export class Processor {
     this.cache = new TranslationCache(memory, this.mmu, options.cache, this.profile);
     this.mmu.hooks.onWatchedWrite = (physical, size, watch) => {
       if (watch & Watch.CODE) this.cache.written(physical, size);
-      if (watch & TRACES) this.#control.onTracedWrite?.(physical, size, watch);
+      if (watch & Watch.PAGE_TABLE) this.#control.onTracedWrite?.(physical, size);
       if (watch & Watch.JOURNAL) this.observer?.wrote(physical, size);
     };
     this.breakpoints = new Breakpoints(memory.words, this.mmu.tlb);

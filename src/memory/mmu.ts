@@ -29,7 +29,7 @@ import type { PhysicalMemory } from './physical.ts';
 import { Tlb } from './tlb.ts';
 
 /** Why a physical page may not be written without being told. */
-export const Watch = { CODE: 1, PAGE_TABLE: 2, JOURNAL: 4, DESCRIPTORS: 8 } as const;
+export const Watch = { CODE: 1, PAGE_TABLE: 2, JOURNAL: 4 } as const;
 
 export interface MmuHooks {
   /**
