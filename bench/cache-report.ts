@@ -65,6 +65,17 @@ export const hitRate = ({ cache }: Part): number => cache.hits / cache.lookups;
 const chainRate = ({ blocks, cache }: Part): number => cache.chained / blocks;
 const missesPerMillion = ({ instructions, cache }: Part): number => (cache.misses / instructions) * 1e6;
 
+/** What went wrong, or was left out: a sentence for each reason. */
+const problemsOf = ({ name, points, differing }: SubjectResult): string[] => {
+  const reasons = new Map<string, string[]>();
+  for (const { knobs, problem } of points)
+    if (problem !== undefined) reasons.set(problem, [...(reasons.get(problem) ?? []), nameOf(knobs)]);
+  return [
+    ...[...reasons].map(([reason, settings]) => `${name}: ${reason}: ${settings.join('; ')}`),
+    ...(differing.length > 0 ? [`${name}: the guest saw a difference: ${differing.join('; ')}`] : []),
+  ];
+};
+
 /** A part under all settings. */
 interface Row {
   readonly knobs: Knobs;
@@ -113,10 +124,11 @@ export const cacheReportText = ({ subjects, seconds, load }: CacheReport): strin
       ])}`;
     }),
   );
-  const notes = subjects.flatMap(({ name, points, drift, differing }) => [
-    ...(drift === null ? [] : [`${name}: the defaults took ${show(drift, 2)} times as long at the end`]),
-    ...points.flatMap(({ knobs, problem }) => (problem ? [`${name}, ${nameOf(knobs)}: ${problem}`] : [])),
-    ...differing.map((setting) => `${name}: the guest saw a difference under ${setting}`),
+  const notes = subjects.flatMap((subject) => [
+    ...(subject.drift === null
+      ? []
+      : [`${subject.name}: the defaults took ${show(subject.drift, 2)} times as long at the end`]),
+    ...problemsOf(subject),
   ]);
   return [
     ...tables,
@@ -284,10 +296,7 @@ export const cachePage = (report: CacheReport): Page => {
   const drifts = subjects.flatMap(({ name, drift }) =>
     drift === null ? [] : [`${name} ${drift.toFixed(2)}`],
   );
-  const problems = subjects.flatMap(({ name, points, differing }) => [
-    ...points.flatMap(({ knobs, problem }) => (problem ? [`${name}, ${nameOf(knobs)}: ${problem}.`] : [])),
-    ...differing.map((setting) => `${name}: the guest saw a difference under ${setting}.`),
-  ]);
+  const problems = subjects.flatMap(problemsOf).map((problem) => `${problem}.`);
   return {
     title: 'The translation cache, measured',
     subtitle: `${date.slice(0, 16).replace('T', ' ')} · ${host} · Node ${node} · load ${load

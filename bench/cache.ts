@@ -109,6 +109,8 @@ const sizes = (quick: boolean): number[] =>
   (quick ? [22, 20, 18] : [24, 23, 22, 21, 20, 19, 18, 17, 16]).map((bits) => 2 ** bits);
 const lengths = (quick: boolean): number[] => (quick ? [1, 4, 12, 64] : [1, 2, 4, 8, 12, 16, 24, 64]);
 
+const NO_TIME = 'no time was left';
+
 /** Runs one subject under all settings. */
 class Measurement {
   readonly #entry: Entry;
@@ -164,13 +166,14 @@ class Measurement {
     const result =
       problem ??
       `hit rate ${parts.map((part) => `${(hitRate(part) * 100).toFixed(2)} %`).join(', ')}; ${(hostTime(point) / 1000).toFixed(1)} s`;
-    if (!this.#signal.aborted) note(`${this.#entry.subject.name}, ${nameOf(knobs)}: ${result}`);
+    if (problem !== NO_TIME && !this.#signal.aborted)
+      note(`${this.#entry.subject.name}, ${nameOf(knobs)}: ${result}`);
     return point;
   }
   async #measure(knobs: Knobs): Promise<Run> {
     const milliseconds = this.#deadline - performance.now();
     if (this.#signal.aborted) return { parts: [], console: '', problem: 'interrupted' };
-    if (milliseconds <= 0) return { parts: [], console: '', problem: 'no time was left' };
+    if (milliseconds <= 0) return { parts: [], console: '', problem: NO_TIME };
     return run(this.#entry.subject, knobs, { core: this.#core, milliseconds, signal: this.#signal });
   }
 }

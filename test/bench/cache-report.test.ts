@@ -88,8 +88,8 @@ test('the table has every setting, and what went wrong', () => {
   const text = cacheReportText(report);
   for (const { knobs, parts } of points)
     if (parts.length > 0) expect(text).toMatch(new RegExp(`^${nameOf(knobs)} +[\\d.]+ `, 'm'));
-  expect(text).toContain('smc, blocks of 64: no time was left');
-  expect(text).toContain('smc: the guest saw a difference under flush');
+  expect(text).toContain('smc: no time was left: blocks of 64');
+  expect(text).toContain('smc: the guest saw a difference: flush');
   expect(text).toContain('smc: the defaults took 1.02 times as long at the end');
 });
 
