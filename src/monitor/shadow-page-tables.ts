@@ -33,9 +33,10 @@ import { Kind, pageKey, type ShadowPage, ShadowPool } from './shadow-pool.ts';
 const MOST_SPACES = 256;
 /**
  * Writes to a page of the guest's tables after which its shadow is given up, unless the processor has used it in
- * between: a table that the guest freed and uses for data now would be slow to write for ever.
+ * between: a table that the guest freed and uses for data now would be slow to write for ever. Directories of address
+ * spaces that are not entered are hardly written while they live.
  */
-const MOST_WRITES = 64;
+const MOST_WRITES = { directory: 8, table: 64 } as const;
 const ENTRIES = 512;
 const LARGE_SIZE = 2 << 20;
 
@@ -332,7 +333,7 @@ export class ShadowPageTables implements ShadowPaging {
         if (page.kind === Kind.TABLE) this.#tableEntryWritten(page, n);
         else this.#directoryEntryWritten(page, n);
     }
-    if (++source.writes >= MOST_WRITES) this.#writtenOften(source);
+    if (++source.writes >= MOST_WRITES.directory) this.#writtenOften(source);
     return true;
   }
   #tableEntryWritten(table: ShadowPage, n: number): void {
@@ -354,10 +355,12 @@ export class ShadowPageTables implements ShadowPaging {
     }
   }
   #writtenOften(source: Source): void {
+    const { pages, writes } = source;
+    if (writes < MOST_WRITES.table && pages.some(({ kind }) => kind === Kind.TABLE)) return;
     source.writes = 0;
-    if (source.pages.map((page) => this.#wasUsed(page)).includes(true)) return;
+    if (pages.map((page) => this.#wasUsed(page)).includes(true)) return;
     this.counters.tablesGivenUp++;
-    for (const page of [...source.pages]) this.#giveUp(page);
+    for (const page of [...pages]) this.#giveUp(page);
   }
   /** Whether the processor has used a page since this was asked last. */
   #wasUsed(page: ShadowPage): boolean {
