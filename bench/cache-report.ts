@@ -253,22 +253,21 @@ const lengthPlots = (rows: readonly Row[]): Content[] => [
 
 const numbers = (rows: readonly Row[]): Content =>
   table({
-    caption: 'All settings; what is not named has its default',
+    caption:
+      'All settings; what is not named has its default. Expansion: records per translated instruction; time: processor time',
     columns: [
       { name: 'setting' },
       { name: 'hit rate', unit: 'share' },
       { name: 'chain rate', unit: 'share' },
-      { name: 'misses', unit: 'count' },
       { name: 'translations', unit: 'count' },
       { name: 'evictions', unit: 'count' },
-      { name: 'records per instruction', unit: 'number' },
-      { name: 'processor time, measured', unit: 'milliseconds' },
+      { name: 'expansion', unit: 'number' },
+      { name: 'time, measured', unit: 'milliseconds' },
     ],
     rows: rows.map(({ knobs, part }): Cell[] => [
       nameOf(knobs),
       hitRate(part),
       chainRate(part),
-      part.cache.misses,
       part.cache.translations,
       part.cache.evictions,
       part.cache.records / part.cache.translatedInstructions,

@@ -53,10 +53,11 @@ table { border-collapse: collapse; min-width: 50%; font: 0.84rem/1.4 var(--sans)
 caption { padding-bottom: 0.4rem; text-align: left; color: var(--faint); }
 th, td { padding: 0.28rem 1rem 0.28rem 0; text-align: left; vertical-align: baseline; }
 th:last-child, td:last-child { padding-right: 0; }
-thead th { border-bottom: 1px solid var(--ink); font-weight: 600; vertical-align: bottom; white-space: normal; }
+thead th { border-bottom: 1px solid var(--ink); font-weight: 600; vertical-align: bottom; }
 tbody th { min-width: 7rem; font-weight: 400; overflow-wrap: break-word; max-width: 18rem; }
 tbody tr + tr > * { border-top: 1px solid var(--rule); }
 .number { text-align: right; font-variant-numeric: tabular-nums lining-nums; white-space: nowrap; }
+thead .number { white-space: normal; }
 .none { color: var(--faint); }
 td.none { text-align: right; }
 dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 13rem), 1fr)); gap: 0.9rem 1.6rem;

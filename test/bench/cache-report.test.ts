@@ -99,7 +99,7 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
 
   test('the page has its plots', async () => {
     const opened = await reader.open(await page(cachePage(report)));
-    expect(opened).toMatchObject({ complaints: [], requests: [], illegible: [], overflows: false });
+    expect(opened).toMatchObject({ complaints: [], requests: [], illegible: [], wide: [], overflows: false });
     expect(opened.plots.map(({ title }) => title)).toEqual([
       'Misses against cache size',
       'Hit rate against cache size',

@@ -54,6 +54,8 @@ export interface Opened {
   readonly illegible: readonly string[];
   /** Whether the page is wider than the window. */
   readonly overflows: boolean;
+  /** First cells of tables that are wider than the column of text, and so cut on paper. */
+  readonly wide: readonly string[];
   readonly scripts: number;
   /** A tree of what assistive technology is told. */
   readonly accessible: string;
@@ -94,6 +96,9 @@ const inspect = () => {
     }),
     illegible,
     overflows: document.documentElement.scrollWidth > document.documentElement.clientWidth,
+    wide: [...document.querySelectorAll('.scroll')]
+      .filter((box) => box.clientWidth > 0 && box.scrollWidth > box.clientWidth + 1)
+      .map((box) => box.querySelector('th')?.textContent ?? ''),
     scripts: document.scripts.length,
   };
 };

@@ -80,6 +80,7 @@ describe.skipIf(!hasBrowser())('in a browser', () => {
       complaints: [],
       requests: [],
       illegible: [],
+      wide: [],
       overflows: false,
       scripts: 0,
     });
