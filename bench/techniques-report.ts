@@ -91,7 +91,7 @@ const bootTable = ({ results, costs }: TechniquesReport, slow: readonly Slowdown
       show(quotient(median(boots), 1000), 2),
       show(slow.find((one) => one.technique === technique)?.boot ?? null, 2),
       show(s && s.instructions / 1e9, 3),
-      show(s && s.interventions, 0),
+      show(s?.interventions ?? null, 0),
       show(s?.monitor?.hiddenPageFaults ?? null, 0),
       show(s && s.cache.hitRate * 100, 2),
       show(s && modelledCycles(s, costs).total / 1e9, 2),
