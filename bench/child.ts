@@ -1,6 +1,7 @@
 /** Starts a program, waits until it prints what is asked for, and ends it. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { ExitCode } from '../src/cli/exit-codes.ts';
 
 /** How a program is started. */
 export interface Command {
@@ -61,7 +62,7 @@ const lastLine = (text: string): string =>
 const complaint = (text: string): string => /^.*\b\w*[Ee]rror\b.*$/m.exec(text)?.[0] ?? lastLine(text);
 
 /**
- * Runs a command until its standard output contains `text`, then kills it; to its end if `text` is null. Its standard
+ * Runs a command until its standard output contains `text`, then kills it; to its end, or that of its limits, if `text` is null. Its standard
  * input stays open.
  * @param timeout milliseconds after which it has failed
  * @param onOutput is told all output, and when it came, in milliseconds from just before the process was made
@@ -116,7 +117,7 @@ export const measureUntil = (
     child.on('error', (error) => fail(error.message));
     child.on('close', (code, signal) => {
       clearTimeout(timer);
-      if (text === null && code === 0)
+      if (text === null && (code === ExitCode.ENDED || code === ExitCode.LIMIT))
         end({
           kind: 'measured',
           milliseconds: performance.now() - started,

@@ -101,7 +101,7 @@ const main = async (argv: readonly string[]): Promise<number> => {
       COMMAND_LINE,
       '-m',
       `${MEMORY}M`,
-      '--no-reboot',
+      ...(command === 'run' ? ['--no-reboot'] : []),
       '--until',
       PROMPT,
       '--max-instructions',
