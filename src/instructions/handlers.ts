@@ -262,6 +262,12 @@ const fusionNumbers = new Map(fusions.map((f) => [f.first.number * FUSION_KEY + 
 export const fusionOf = (first: number, second: number): number | undefined =>
   fusionNumbers.get(first * FUSION_KEY + second);
 
+/** What executes an instruction as a callout: inside a block, and at its end. */
+export const calloutHandlers = { inside: findHandler('callout', {})!, last: findHandler('callout.end', {})! };
+/** Whether the handler of that number leaves its instruction to a callout. */
+export const isCalloutHandler = (number: number): boolean =>
+  number === calloutHandlers.inside.number || number === calloutHandlers.last.number;
+
 /** The handler that executes the first (or only) instruction of a record. */
 export const handlerOf = (number: number): Handler | undefined =>
   handlers[number - FIRST_HANDLER] ?? fusions[number - FIRST_HANDLER - handlers.length]?.first;

@@ -10,12 +10,13 @@ import type {
   PackedVariable,
   SplatOp,
 } from '../instructions/packed.ts';
-import { BOUNCE_BUFFER, POINTER_BIAS } from '../memory/layout.ts';
+import { BOUNCE_BUFFER, POINTER_BIAS, TLB_WRITE_OFFSET } from '../memory/layout.ts';
 import { SimdOp } from '../wasm/simd.ts';
 import { Op, ValType } from '../wasm/writer.ts';
 import { SseScratch } from '../x86/fpu.ts';
 import { State } from '../x86/state.ts';
-import { CoreBuilder, CoreLocal } from './core-builder.ts';
+import { CoreBuilder } from './core-builder.ts';
+import { CoreLocal } from './core-value-builder.ts';
 import { Exit } from './exits.ts';
 
 const loads: Record<PackedSize, SimdOp> = {
@@ -26,22 +27,22 @@ const loads: Record<PackedSize, SimdOp> = {
 
 export class CoreVectorBuilder extends CoreBuilder {
   #push(...values: readonly Packed[]): void {
-    for (const value of values) this.writer.get((value as unknown as { local: number }).local);
+    for (const value of values) this.w.get((value as unknown as { local: number }).local);
   }
   #pop(): Packed {
     const local = this.fresh(ValType.v128);
-    this.writer.set(local);
+    this.w.set(local);
     return { local } as unknown as Packed;
   }
   #emit(op: SimdOp, ...values: readonly Packed[]): Packed {
     this.#push(...values);
-    this.writer.simd(SimdOp[op]);
+    this.w.simd(SimdOp[op]);
     return this.#pop();
   }
   /** Stores what #push left, below an address. */
   #store(size: PackedSize, offset: number): void {
-    if (size === 16) this.writer.simdMemory(SimdOp['v128.store'], offset);
-    else this.writer.simdStoreLane(SimdOp[size === 8 ? 'v128.store64_lane' : 'v128.store32_lane'], offset, 0);
+    if (size === 16) this.w.simdMemory(SimdOp['v128.store'], offset);
+    else this.w.simdStoreLane(SimdOp[size === 8 ? 'v128.store64_lane' : 'v128.store32_lane'], offset, 0);
   }
 
   packedUnary(op: PackedUnaryOp, a: Packed): Packed {
@@ -57,7 +58,7 @@ export class CoreVectorBuilder extends CoreBuilder {
   }
   packedTest(op: PackedTestOp, a: Packed): Value {
     this.#push(a);
-    this.writer.simd(SimdOp[op]);
+    this.w.simd(SimdOp[op]);
     return this.pop();
   }
   splat(op: SplatOp, a: Input): Packed {
@@ -65,12 +66,12 @@ export class CoreVectorBuilder extends CoreBuilder {
     return this.#emit(op);
   }
   packedConstant(...words: readonly [number, number, number, number]): Packed {
-    this.writer.simdBytes(SimdOp['v128.const'], new Uint8Array(Int32Array.from(words).buffer));
+    this.w.simdBytes(SimdOp['v128.const'], new Uint8Array(Int32Array.from(words).buffer));
     return this.#pop();
   }
   shuffle(a: Packed, b: Packed, bytes: readonly number[]): Packed {
     this.#push(a, b);
-    this.writer.simdBytes(SimdOp['i8x16.shuffle'], bytes);
+    this.w.simdBytes(SimdOp['i8x16.shuffle'], bytes);
     return this.#pop();
   }
   bitselect(a: Packed, b: Packed, mask: Packed): Packed {
@@ -79,7 +80,7 @@ export class CoreVectorBuilder extends CoreBuilder {
   packedSelect(condition: Value, a: Packed, b: Packed): Packed {
     this.#push(a, b);
     this.push(condition);
-    this.writer.op(Op.select);
+    this.w.op(Op.select);
     return this.#pop();
   }
   packedVariable(initial: Packed): PackedVariable {
@@ -93,48 +94,49 @@ export class CoreVectorBuilder extends CoreBuilder {
       },
       set: (value) => {
         this.#push(value);
-        this.writer.set(local);
+        this.w.set(local);
       },
     };
   }
   lane32(a: Packed, lane: 0 | 1 | 2 | 3): Value {
     this.#push(a);
-    this.writer.simdLane(SimdOp['i32x4.extract_lane'], lane);
+    this.w.simdLane(SimdOp['i32x4.extract_lane'], lane);
     return this.pop();
   }
   withLane32(a: Packed, lane: 0 | 1 | 2 | 3, value: Input): Packed {
     this.#push(a);
     this.push(value);
-    this.writer.simdLane(SimdOp['i32x4.replace_lane'], lane);
+    this.w.simdLane(SimdOp['i32x4.replace_lane'], lane);
     return this.#pop();
   }
   loadAtPacked(address: Input, size: PackedSize): Packed {
     this.push(address);
-    this.writer.simdMemory(SimdOp[loads[size]], 0);
+    this.w.simdMemory(SimdOp[loads[size]], 0);
     return this.#pop();
   }
   storeAtPacked(address: Input, value: Packed, size: PackedSize): void {
-    this.changed();
+    this.change();
     this.push(address);
     this.#push(value);
     this.#store(size, 0);
   }
   loadPacked(linear: Input, size: PackedSize): Packed {
-    this.writer.get(this.readPointer(this.localOf(linear), size));
-    this.writer.simdMemory(SimdOp[loads[size]], POINTER_BIAS);
+    this.w.get(this.pointer(this.localOf(linear), size, 0, this.functions.slowRead));
+    this.w.simdMemory(SimdOp[loads[size]], POINTER_BIAS);
     return this.#pop();
   }
   storePacked(linear: Input, size: PackedSize, value: Packed): void {
-    const w = this.writer;
+    const { w } = this;
     const at = this.localOf(linear);
-    const fast = (word: number) => {
+    const word = this.fresh(ValType.i32);
+    const fast = () => {
       w.get(word);
       w.get(at);
       w.op(Op.i32Add);
       this.#push(value);
       this.#store(size, POINTER_BIAS);
     };
-    this.writeAccess(at, size, fast, () => {
+    this.access(word, at, size, TLB_WRITE_OFFSET, fast, () => {
       w.i32(0);
       this.#push(value);
       w.simdMemory(SimdOp['v128.store'], BOUNCE_BUFFER);
@@ -145,11 +147,11 @@ export class CoreVectorBuilder extends CoreBuilder {
       w.call(this.functions.slowWriteBounced);
       this.faultIfZero();
     });
-    this.changed();
+    this.change();
   }
   compute(number: number, first: Packed, second: Packed, predicate: Input = 0): Packed {
     this.mayFault();
-    const w = this.writer;
+    const { w } = this;
     for (const [address, value] of [
       [SseScratch.FIRST, first],
       [SseScratch.SECOND, second],
@@ -178,7 +180,7 @@ export class CoreVectorBuilder extends CoreBuilder {
   }
   reportFloatingPointError(): void {
     this.mayFault();
-    const w = this.writer;
+    const { w } = this;
     w.get(CoreLocal.RECORD);
     w.get(CoreLocal.BUDGET);
     w.call(this.functions.floatingPointError);

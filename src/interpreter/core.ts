@@ -6,18 +6,13 @@ import { fusions, HANDLER_COUNT, type Handler, handlers, Special } from '../inst
 import { PROFILE_COUNTER_SIZE, RECORD_SIZE, RecordOffset } from '../instructions/record.ts';
 import { execute } from '../instructions/spec.ts';
 import {
-  BOUNCE_BUFFER,
   JUMP_CACHE_BASE,
   JUMP_CACHE_ENTRIES,
   JumpCacheField,
   PAGE_SIZE,
-  POINTER_BIAS,
   TLB_EXECUTE_OFFSET,
-  TLB_WRITE_OFFSET,
 } from '../memory/layout.ts';
-import { SimdOp } from '../wasm/simd.ts';
 import { FunctionWriter, ModuleWriter, Op, ValType } from '../wasm/writer.ts';
-import { Flag } from '../x86/flags.ts';
 import { Seg } from '../x86/registers.ts';
 import {
   HISTORY_LENGTH,
@@ -27,7 +22,8 @@ import {
   SystemBase,
   segmentAddress,
 } from '../x86/state.ts';
-import { type CoreFunctions, CoreLocal, type Leaving } from './core-builder.ts';
+import { declare, loadState, type Module, save, signature, tlbIndex } from './core-functions.ts';
+import { CoreLocal, type Leaving } from './core-value-builder.ts';
 import { CoreVectorBuilder } from './core-vector-builder.ts';
 import { Exit } from './exits.ts';
 
@@ -37,173 +33,13 @@ const STATUS_GOTO = 16;
 const STATUS_CALLOUT = 18;
 
 const { i32 } = ValType;
-const signature = (parameters: number) => ({
-  parameters: Array<ValType>(parameters).fill(i32),
-  results: [i32],
-});
 const CS_BASE = segmentAddress(SystemBase.PHYSICAL, Seg.CS) + SegmentField.BASE;
 
-/** Stores a local into the state. */
-const save = (w: FunctionWriter, address: number, local: number): void => {
-  w.i32(0);
-  w.get(local);
-  w.memory(Op.i32Store, address);
-};
-const loadState = (w: FunctionWriter, address: number): void => {
-  w.i32(0);
-  w.memory(Op.i32Load, address);
-};
-/** Adds to the TLB's base, on the stack, the offset of the word for the linear address in a local. */
-const tlbIndex = (w: FunctionWriter, linear: number): void => {
-  w.get(linear);
-  w.i32(12);
-  w.op(Op.i32ShrU);
-  w.i32(2);
-  w.op(Op.i32Shl, Op.i32Add);
-};
 /** Pushes the TLB execute word for the linear address in a local. */
 const executeWord = (w: FunctionWriter, linear: number): void => {
   w.get(CoreLocal.TLB);
   tlbIndex(w, linear);
   w.memory(Op.i32Load, TLB_EXECUTE_OFFSET);
-};
-
-interface Module {
-  readonly writer: ModuleWriter;
-  readonly functions: CoreFunctions;
-  readonly callout: number;
-}
-
-/**
- * The first step of a slow path: `serve` with the TLB word on the stack if there is one and the access of
- * `size` bytes at `linear` (both parameters) stays in its page. That is where unaligned accesses are served.
- */
-const writeQuickStep = (w: FunctionWriter, tlbOffset: number, serve: (word: number) => void): void => {
-  const word = w.local(i32);
-  loadState(w, State.TLB);
-  tlbIndex(w, SlowParameter.LINEAR);
-  w.memory(Op.i32Load, tlbOffset);
-  w.tee(word);
-  w.i32(0);
-  w.op(Op.i32Ne);
-  w.get(SlowParameter.LINEAR);
-  w.i32(PAGE_SIZE - 1);
-  w.op(Op.i32And);
-  w.get(SlowParameter.SIZE);
-  w.op(Op.i32Add);
-  w.i32(PAGE_SIZE);
-  w.op(Op.i32LeU, Op.i32And);
-  // Whether it may be unaligned then depends on more than AC, which is hardly ever set.
-  loadState(w, State.FLAGS);
-  w.i32(Flag.AC);
-  w.op(Op.i32And, Op.i32Eqz, Op.i32And);
-  w.block(Op.if);
-  serve(word);
-  w.op(Op.end);
-};
-const SlowParameter = { LINEAR: 0, SIZE: 1, VALUE: 2 } as const;
-
-/** Imports, and what surrounds them: a quick step first, then the record and the budget are saved for the host. */
-const declare = (writer: ModuleWriter): Module => {
-  const imports = {
-    slowRead: writer.import('host', 'read', signature(2)),
-    slowUpdate: writer.import('host', 'update', signature(2)),
-    slowWrite: writer.import('host', 'write', signature(3)),
-    slowCommit: writer.import('host', 'commit', signature(2)),
-    slowWriteBounced: writer.import('host', 'writeBounced', signature(2)),
-    compute: writer.import('host', 'compute', signature(1)),
-    floatingPointError: writer.import('host', 'floatingPointError', signature(0)),
-    callout: writer.import('host', 'callout', signature(0)),
-  };
-  const wrap = (
-    target: number,
-    parameters: number,
-    result: boolean,
-    quick: (w: FunctionWriter) => void = () => {},
-  ): number => {
-    const w = new FunctionWriter(parameters + 2);
-    quick(w);
-    save(w, State.RECORD, parameters);
-    save(w, State.BUDGET, parameters + 1);
-    for (let i = 0; i < parameters; i++) w.get(i);
-    w.call(target);
-    if (!result) w.op(Op.drop);
-    const full = signature(parameters + 2);
-    return writer.function(result ? full : { ...full, results: [] }, w.finish());
-  };
-  const pointer = (tlbOffset: number) => (w: FunctionWriter) =>
-    writeQuickStep(w, tlbOffset, (word) => {
-      w.get(word);
-      w.get(SlowParameter.LINEAR);
-      w.op(Op.i32Add, Op.return);
-    });
-  const store = (w: FunctionWriter) =>
-    writeQuickStep(w, TLB_WRITE_OFFSET, (word) => {
-      for (const [size, opcode] of [
-        [4, Op.i32Store],
-        [2, Op.i32Store16],
-      ] as const) {
-        w.get(SlowParameter.SIZE);
-        w.i32(size);
-        w.op(Op.i32Eq);
-        w.block(Op.if);
-        w.get(word);
-        w.get(SlowParameter.LINEAR);
-        w.op(Op.i32Add);
-        w.get(SlowParameter.VALUE);
-        w.memory(opcode, POINTER_BIAS);
-        w.i32(1);
-        w.op(Op.return, Op.end);
-      }
-    });
-  const storeBounced = (w: FunctionWriter) =>
-    writeQuickStep(w, TLB_WRITE_OFFSET, (word) => {
-      const copy = (load: () => void, store: () => void) => {
-        w.get(word);
-        w.get(SlowParameter.LINEAR);
-        w.op(Op.i32Add);
-        w.i32(0);
-        load();
-        store();
-        w.i32(1);
-        w.op(Op.return);
-      };
-      w.get(SlowParameter.SIZE);
-      w.i32(16);
-      w.op(Op.i32Eq);
-      w.block(Op.if);
-      copy(
-        () => w.simdMemory(SimdOp['v128.load'], BOUNCE_BUFFER),
-        () => w.simdMemory(SimdOp['v128.store'], POINTER_BIAS),
-      );
-      w.op(Op.end);
-      w.get(SlowParameter.SIZE);
-      w.i32(8);
-      w.op(Op.i32Eq);
-      w.block(Op.if);
-      copy(
-        () => w.memory(Op.i64Load, BOUNCE_BUFFER),
-        () => w.memory(Op.i64Store, POINTER_BIAS),
-      );
-      w.op(Op.end);
-      copy(
-        () => w.memory(Op.i32Load, BOUNCE_BUFFER),
-        () => w.memory(Op.i32Store, POINTER_BIAS),
-      );
-    });
-  return {
-    writer,
-    functions: {
-      slowRead: wrap(imports.slowRead, 2, true, pointer(0)),
-      slowUpdate: wrap(imports.slowUpdate, 2, true, pointer(TLB_WRITE_OFFSET)),
-      slowWrite: wrap(imports.slowWrite, 3, true, store),
-      slowCommit: wrap(imports.slowCommit, 2, false),
-      slowWriteBounced: wrap(imports.slowWriteBounced, 2, true, storeBounced),
-      compute: wrap(imports.compute, 1, true),
-      floatingPointError: wrap(imports.floatingPointError, 0, true),
-    },
-    callout: wrap(imports.callout, 0, true),
-  };
 };
 
 /** Whether a handler sets every status flag without looking at one and cannot fault on the way. */

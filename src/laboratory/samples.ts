@@ -54,14 +54,14 @@ export class Sampler {
       guestMilliseconds: clock.now() / 1e6,
       hostMilliseconds,
       instructions: processor.retired,
-      blocks: processor.blocksEntered,
+      blocks: processor.counters.blocksEntered,
       lookups,
       hits,
       translations,
       retranslations,
       evictions,
       invalidations,
-      interrupts: processor.interruptsTaken,
+      interrupts: processor.counters.interruptsTaken,
       ...totals,
     });
   }

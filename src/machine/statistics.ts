@@ -134,7 +134,7 @@ const sumOf = (counts: Float64Array): number => {
 
 /** Callouts by number. Where nothing is rewritten, whatever goes to the monitor does so directly. */
 const calloutCounts = ({ processor, rewrites }: Machine) => {
-  const { virtualCallouts, directCallouts } = processor;
+  const { virtualCallouts, directCallouts } = processor.counters;
   if (rewrites) return { rewritten: virtualCallouts, direct: directCallouts };
   return {
     rewritten: new Float64Array(virtualCallouts.length),
@@ -143,23 +143,23 @@ const calloutCounts = ({ processor, rewrites }: Machine) => {
 };
 
 export const collectTotals = (machine: Machine): Totals => {
-  const { processor } = machine;
-  processor.collectCounters();
-  const { faultCounts, emulatedFaultCounts, interruptsTaken } = processor;
+  const { counters } = machine.processor;
+  counters.collect();
   const { rewritten, direct } = calloutCounts(machine);
   const hardware = machine.hardwareCounters;
   const monitor = machine.monitorCounters;
   const callouts = monitor ? sumOf(rewritten) : 0;
   const directCallouts = monitor ? sumOf(direct) : 0;
-  const traps = sumOf(faultCounts) - (monitor ? sumOf(emulatedFaultCounts) : 0);
+  const traps = sumOf(counters.faults) - (monitor ? sumOf(counters.emulatedFaults) : 0);
   const hiddenPageFaults = (hardware ?? monitor)?.hiddenPageFaults ?? 0;
   const exits = hardware ? total(hardware.exits) : 0;
   const tracedWrites = monitor?.shadow.tracedTableWrites ?? 0;
-  const monitored = callouts + directCallouts + traps + interruptsTaken + hiddenPageFaults + tracedWrites;
+  const monitored =
+    callouts + directCallouts + traps + counters.interruptsTaken + hiddenPageFaults + tracedWrites;
   return {
     callouts,
     directCallouts,
-    inCache: sumOf(processor.inCacheCounts),
+    inCache: sumOf(counters.inCache),
     traps,
     emulatedTraps: monitor ? total(monitor.emulatedTraps) : 0,
     hiddenPageFaults,
@@ -171,15 +171,16 @@ export const collectTotals = (machine: Machine): Totals => {
 export const collectStatistics = (machine: Machine, hostMilliseconds: number): Statistics => {
   const { processor } = machine;
   const { interventions } = collectTotals(machine);
-  const { counters } = processor.cache;
-  const { faultCounts, emulatedFaultCounts, blocksEntered, interruptsTaken } = processor;
+  const { counters } = processor;
+  const cache = processor.cache.counters;
   const hardware = machine.hardwareCounters;
   const monitor = machine.monitorCounters;
   const faultsOfPages = hardware ?? monitor;
   const shadow = faultsOfPages?.shadow ?? null;
   const entriesRead = processor.mmu.tableEntriesRead;
   const instructions = processor.retired;
-  const trapped = (vector: number) => faultCounts[vector]! - (monitor ? emulatedFaultCounts[vector]! : 0);
+  const trapped = (vector: number) =>
+    counters.faults[vector]! - (monitor ? counters.emulatedFaults[vector]! : 0);
   const traps = vectors(trapped);
   const monitored = monitor
     ? {
@@ -189,31 +190,31 @@ export const collectStatistics = (machine: Machine, hostMilliseconds: number): S
         reflectedTraps: vectors((vector) => trapped(vector) - monitor.emulatedVectors[vector]!),
       }
     : { callouts: {}, directCallouts: {}, emulatedTraps: {}, reflectedTraps: {} };
-  const chained = blocksEntered - (counters.lookups - counters.fetchFaults);
+  const chained = counters.blocksEntered - (cache.lookups - cache.fetchFaults);
   return {
     technique: machine.technique,
     engine: processor.engine.name,
     instructions,
-    blocks: blocksEntered,
+    blocks: counters.blocksEntered,
     cache: {
-      ...counters,
+      ...cache,
       live: processor.cache.blockCount,
-      hitRate: ratio(counters.hits, counters.lookups),
+      hitRate: ratio(cache.hits, cache.lookups),
       chained,
-      chainRate: ratio(chained, blocksEntered),
-      recordsPerInstruction: ratio(counters.records, counters.translatedInstructions),
-      bytesPerByte: ratio(counters.records * 32, counters.translatedBytes),
+      chainRate: ratio(chained, counters.blocksEntered),
+      recordsPerInstruction: ratio(cache.records, cache.translatedInstructions),
+      bytesPerByte: ratio(cache.records * 32, cache.translatedBytes),
     },
-    rewritten: machine.rewrites ? processor.rewritten.total : null,
-    longInstructions: callouts(processor.longInstructions),
+    rewritten: machine.rewrites ? counters.rewritten.total : null,
+    longInstructions: callouts(counters.longInstructions),
     ...monitored,
     inCache: byNumber(
-      (i) => processor.inCacheCounts[i]!,
+      (i) => counters.inCache[i]!,
       inCacheInstructions.length,
       (i) => inCacheInstructions[i]!,
     ),
     traps,
-    interrupts: interruptsTaken,
+    interrupts: counters.interruptsTaken,
     monitor: faultsOfPages && {
       hiddenPageFaults: faultsOfPages.hiddenPageFaults,
       truePageFaults: faultsOfPages.truePageFaults,

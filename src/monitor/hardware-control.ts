@@ -200,7 +200,7 @@ export class HardwareControl implements Control {
     }
     if (reason === NO_EXIT || !this.#operandsExit(number, operands)) {
       run(this.#cpu, operands);
-      this.#processor.longInstructions[number]!++;
+      this.#processor.counters.longInstructions[number]!++;
       return;
     }
     this.#inMonitor = true;

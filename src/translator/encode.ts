@@ -2,7 +2,7 @@
 import type { Instruction, Operand } from '../decoder/instruction.ts';
 import { type CalloutName, callouts } from '../instructions/callouts/index.ts';
 import type { AddressKind, OperandKind } from '../instructions/form.ts';
-import { findHandler, type Handler, type HandlerRequest } from '../instructions/handlers.ts';
+import { calloutHandlers, findHandler, type Handler, type HandlerRequest } from '../instructions/handlers.ts';
 import { CalloutDetail, calloutNumber, WITNESSED } from '../instructions/operands.ts';
 import { RECORD_SIZE, RecordOffset } from '../instructions/record.ts';
 import { x87, x87Handler, x87Opcode } from '../instructions/x87/x87.ts';
@@ -138,10 +138,6 @@ const sizeOf = (i: Instruction, name: string, operands: readonly Operand[]): Siz
   return i.operandSize;
 };
 
-const calloutHandlers = {
-  inside: findHandler('callout', {})!,
-  last: findHandler('callout.end', {})!,
-};
 const selectCallout = (name: CalloutName | string, endsBlock: boolean): Selected => ({
   handler: endsBlock ? calloutHandlers.last : calloutHandlers.inside,
   callout: calloutNumber(name),

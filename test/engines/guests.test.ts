@@ -45,7 +45,7 @@ const whatTheGuestKnows = (run: Run) => ({
   ...snapshot(run.machine),
   outcome: run.outcome,
   retired: run.machine.processor.retired,
-  exceptions: [...run.machine.processor.faultCounts],
+  exceptions: [...run.machine.processor.counters.faults],
   interrupts: run.interrupts,
 });
 

@@ -150,7 +150,7 @@ describe('looking on changes nothing', () => {
       text,
       interrupts,
       retired: machine.processor.retired,
-      exceptions: [...machine.processor.faultCounts],
+      exceptions: [...machine.processor.counters.faults],
       monitor: machine.monitorCounters,
     }));
     expect(seen).toEqual(without);

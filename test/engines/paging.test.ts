@@ -24,7 +24,12 @@ const run = (kernel: Uint8Array, technique: MachineOptions['technique'] & {}) =>
   for (let at: number = Layout.LOG; at < Layout.LOG + 0x8000 && word(at) !== 0; at += 28)
     log.push(Array.from({ length: 7 }, (_, i) => word(at + i * 4).toString(16)).join(' '));
   const { processor } = machine;
-  return { log, ...snapshot(machine), retired: processor.retired, exceptions: [...processor.faultCounts] };
+  return {
+    log,
+    ...snapshot(machine),
+    retired: processor.retired,
+    exceptions: [...processor.counters.faults],
+  };
 };
 
 /** Kept shadow page tables with ample room and with hardly any, a virtual TLB, and what guest mode has. */
