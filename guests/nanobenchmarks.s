@@ -1,10 +1,10 @@
 # One event, many times over: the nanobenchmarks of Adams and Agesen (ASPLOS 2006, section 6.3) and relatives.
-# Who measures listens to port E9h: `NAME OPERATIONS<LF>` begins a stretch of so many operations, a full stop
-# ends it. Stretches of one name belong together. On COM1 is what came of each, which no host decides.
+# Stretches of one name belong together; who measures listens to their marks. On COM1 is what came of each, which
+# no host decides.
 .include "lib/start.s"
 .include "lib/check.s"
+.include "lib/marks.s"
 
-.set MARK_PORT, 0xe9
 .set OPERATIONS, 4096
 
 .set DIRECTORY, 0x200000
@@ -30,17 +30,6 @@
 .set DONE, 0x40
 .set SYSTEM_CALL, 0x80
 
-# Begins a stretch of \operations; keeps all registers.
-.macro begin name, operations
-    call mark_following
-    .asciz "\name \operations\n"
-.endm
-.macro end
-    push %eax
-    mov $0x2e, %al                  # a full stop
-    outb %al, $MARK_PORT
-    pop %eax
-.endm
 # The operands are what is done once; ECX counts.
 .macro measured name
     begin \name, 4096
@@ -52,18 +41,6 @@
     jnz 1b
     end
 .endm
-
-mark_following:
-    xchg %esi, (%esp)
-    push %eax
-1:  lodsb
-    test %al, %al
-    jz 2f
-    outb %al, $MARK_PORT
-    jmp 1b
-2:  pop %eax
-    xchg %esi, (%esp)
-    ret
 
 # A gate of \vector to \entry; ring 3 may use it.
 .macro gate vector, entry

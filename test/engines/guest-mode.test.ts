@@ -109,34 +109,10 @@ describe('nanobenchmarks', () => {
   });
 });
 
-/** Marks for stretches of one operation. */
-const MARKS = `
-.set MARK_PORT, 0xe9
-.macro begin name
-    call mark_following
-    .asciz "\\name 1\\n"
-.endm
-.macro end
-    mov $0x2e, %al
-    outb %al, $MARK_PORT
-.endm
-mark_following:
-    xchg %esi, (%esp)
-    push %eax
-1:  lodsb
-    test %al, %al
-    jz 2f
-    outb %al, $MARK_PORT
-    jmp 1b
-2:  pop %eax
-    xchg %esi, (%esp)
-    ret
-`;
-
 /** Each stretch is one instruction, or what is said. */
 const SOURCE = `
 .include "lib/start.s"
-${MARKS}
+.include "lib/marks.s"
 .include "lib/rings.s"
 .set DIRECTORY, 0x200000
 .set WP, 0x10000
@@ -277,7 +253,7 @@ scratch:
 const INTERRUPTS = `
 .include "lib/start.s"
 .include "lib/timer.s"
-${MARKS}
+.include "lib/marks.s"
 main:
     call pic_initialize
     call request_timer_interrupt
