@@ -96,6 +96,7 @@ export const buildBundles = async (dist) => {
         'bench-boot': `${root}bench/boot.ts`,
         'bench-cpu': `${root}bench/cpu.ts`,
         'bench-nano': `${root}bench/nano.ts`,
+        'nano-thread': `${root}bench/nano-thread.ts`,
         'bench-laboratory': `${root}bench/laboratory.ts`,
         'bench-techniques': `${root}bench/techniques.ts`,
         'bench-cache': `${root}bench/cache.ts`,

@@ -1,4 +1,6 @@
-/** Runs the guest of nanobenchmarks once and attributes what happens to its stretches. */
+/** Runs the guest of nanobenchmarks and attributes what happens to its stretches. */
+import { buildGuest } from '../guests/assemble.ts';
+import { sourcesIn } from '../guests/files.ts';
 import type { CreateOptions, Statistics } from '../src/index.ts';
 import { createMachine } from '../src/index.ts';
 
@@ -12,6 +14,22 @@ export interface Stretches {
   /** What was counted meanwhile; rates in it mean nothing. */
   readonly events: Statistics;
 }
+
+/** What a thread is to measure. */
+export interface NanoOrder {
+  /** Made for so many rounds. */
+  readonly kernel: Uint8Array;
+  readonly rounds: number;
+  /** A technique's name, or RDTSC_BY_CALLOUT. */
+  readonly technique: string;
+}
+export interface NanoAnswer {
+  readonly rounds: readonly (readonly Stretches[])[];
+  /** Why there are none. */
+  readonly problem: string | null;
+}
+/** `bt`, with RDTSC as every instruction that must go to the monitor goes. */
+export const RDTSC_BY_CALLOUT = 'bt, RDTSC by callout';
 
 type Numbers = { readonly [key: string]: unknown };
 
@@ -46,12 +64,38 @@ export class NanoError extends Error {
   override readonly name = 'NanoError';
 }
 
-/** @throws NanoError when the guest does not come to its end, MachineError for what the technique refuses */
+const SOURCE = 'nanobenchmarks.s';
+const ONE_ROUND = /^\.set ROUNDS, 1\b/m;
+/** The name of the stretch that begins a round. */
+const ROUND = 'round';
+/** Instructions that a round may take; it takes about a third. */
+const MOST_INSTRUCTIONS = 10e6;
+const MOST_MILLISECONDS = 60_000;
+
+/** The guest's kernel. @param rounds how often it is to go through all stretches @param folder of the guests */
+export const buildNanobenchmarks = async (rounds: number, folder?: string): Promise<Uint8Array> => {
+  const read = sourcesIn(folder);
+  const { image } = await buildGuest('nanobenchmarks', async (path) => {
+    const source = await read(path);
+    if (path !== SOURCE) return source;
+    if (!ONE_ROUND.test(source)) throw new NanoError(`${SOURCE} does not say how many rounds it makes`);
+    return source.replace(ONE_ROUND, `.set ROUNDS, ${rounds}`);
+  });
+  return image;
+};
+
+/**
+ * Runs all rounds in one machine: the host's compiler specialises code for a machine, and begins anew with the next.
+ * @param kernel made for so many rounds
+ * @returns the stretches of each round
+ * @throws NanoError when the guest does not come to its end, MachineError for what the technique refuses
+ */
 export const runNanobenchmarks = async (
   kernel: Uint8Array,
+  rounds: number,
   options: CreateOptions,
-): Promise<readonly Stretches[]> => {
-  const stretches = new Map<string, Stretches>();
+): Promise<readonly (readonly Stretches[])[]> => {
+  const found: Map<string, Stretches>[] = [];
   let line = '';
   let text = '';
   let begun: { readonly name: string; readonly operations: number; readonly events: Statistics } | undefined;
@@ -60,6 +104,8 @@ export const runNanobenchmarks = async (
     const nanoseconds = (performance.now() - since) * 1e6;
     if (!begun) return;
     const { name, operations } = begun;
+    if (name === ROUND) found.push(new Map());
+    const stretches = found.at(-1)!;
     const events = without(machine.statistics(), begun.events);
     const before = stretches.get(name);
     stretches.set(name, {
@@ -89,10 +135,13 @@ export const runNanobenchmarks = async (
     },
   });
   machine.load({ name: 'nanobenchmarks', kernel });
-  const outcome = await machine.run({ instructions: 50e6, milliseconds: 60_000 });
+  const outcome = await machine.run({
+    instructions: rounds * MOST_INSTRUCTIONS,
+    milliseconds: rounds * MOST_MILLISECONDS,
+  });
   if (outcome.kind !== 'exit' || outcome.status !== 1)
     throw new NanoError(
       `the guest ended with ${JSON.stringify(outcome)} and said: ${text.trim().split('\n').at(-1) ?? ''}`,
     );
-  return [...stretches.values()];
+  return found.map((stretches) => [...stretches.values()]);
 };

@@ -71,6 +71,14 @@ export interface RankComparison {
   }[];
 }
 
+/** Pearson's coefficient, which of ranks is Spearman's, also with ties. */
+const correlationOf = (pairs: readonly (readonly [number, number])[]): number => {
+  const mean = (pairs.length + 1) / 2;
+  const sum = (of: (a: number, b: number) => number) =>
+    pairs.reduce((total, [a, b]) => total + of(a - mean, b - mean), 0);
+  return sum((a, b) => a * b) / Math.sqrt(sum((a) => a * a) * sum((_, b) => b * b));
+};
+
 /** Places that may change without a reason: the published figures of neighbours are close. */
 const NEIGHBOURS = 1;
 
@@ -80,13 +88,12 @@ export const compareRanks = ({ results, published, reasons }: NanoReport): reado
     const result = results.find((r) => r.technique === technique && r.problem === null);
     if (!result) return [];
     const names = Object.keys(published.rows).filter((name) => result.figures[name]);
-    const ours = ranks(new Map(names.map((name) => [name, result.figures[name]!.cycles])));
+    // What the table shows as equal is equal.
+    const ours = ranks(new Map(names.map((name) => [name, Math.round(result.figures[name]!.cycles)])));
     const theirs = ranks(new Map(names.map((name) => [name, published.rows[name]![technique]!])));
-    const n = names.length;
-    const squares = names.reduce((sum, name) => sum + (ours.get(name)! - theirs.get(name)!) ** 2, 0);
     return {
       technique,
-      correlation: n > 1 ? 1 - (6 * squares) / (n * (n * n - 1)) : 1,
+      correlation: correlationOf(names.map((name) => [ours.get(name)!, theirs.get(name)!])),
       different: names
         .map((benchmark) => ({
           benchmark,

@@ -1,19 +1,24 @@
 /** `npm run bench:nano`: one event many times over, under every technique, beside the published figures. */
+import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { resolve } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import { Command } from 'commander';
-import { buildGuest } from '../guests/assemble.ts';
-import { sourcesIn } from '../guests/files.ts';
 import { tuneCompiler } from '../src/cli/host.ts';
-import { MachineError, type Technique, techniqueNamed, techniqueNames } from '../src/index.ts';
+import { techniqueNamed, techniqueNames } from '../src/index.ts';
 import { CostError, type Costs, knownCosts, modelledCycles, parseCosts } from '../src/laboratory/costs.ts';
-import { bt } from '../src/techniques/bt.ts';
-import { Treatment } from '../src/translator/encode.ts';
 import published from './adams-agesen.json' with { type: 'json' };
 import { count, hostName, names, note, usualTechniques } from './common.ts';
 import { median } from './figures.ts';
-import { NanoError, runNanobenchmarks, type Stretches, without } from './nano-guest.ts';
+import {
+  buildNanobenchmarks,
+  type NanoAnswer,
+  type NanoOrder,
+  RDTSC_BY_CALLOUT,
+  type Stretches,
+  without,
+} from './nano-guest.ts';
 import { nanoPage } from './nano-page.ts';
 import reasons from './nano-reasons.json' with { type: 'json' };
 import {
@@ -43,17 +48,14 @@ const BENCHMARKS = {
   cr3: 'another address space, and four of its pages written',
 } as const;
 
-const RDTSC = 0x0f31;
-/** RDTSC as every instruction that must go to the monitor goes. */
-const rdtscByCallout: Technique = {
-  ...bt,
-  treatment: (i, kernel) => (i.opcode === RDTSC ? Treatment.CALLOUT : bt.treatment(i, kernel)),
+/** By what technique RDTSC is executed in which way. */
+const RDTSC_WAYS: Readonly<Record<string, string>> = {
+  trap: 'trap+tsd',
+  callout: RDTSC_BY_CALLOUT,
+  'in cache': 'bt',
 };
-const RDTSC_WAYS: Readonly<Record<string, Technique>> = {
-  trap: techniqueNamed('trap+tsd'),
-  callout: rdtscByCallout,
-  'in cache': bt,
-};
+/** Rounds before those that count: the host's compiler takes its time. */
+const WARM_UPS = 5;
 
 interface Options {
   readonly techniques?: readonly string[];
@@ -67,7 +69,7 @@ const optionsOf = (argv: readonly string[]): Options =>
   new Command('bench:nano')
     .description('Costs of single events under every technique, beside the figures of Adams and Agesen.')
     .option('--techniques <names>', `only these, separated by commas: ${techniqueNames.join(', ')}`, names)
-    .option('--rounds <n>', 'runs of each; the first one warms up and is not counted', count, 7)
+    .option('--rounds <n>', 'rounds of each, behind some that warm up', count, 7)
     .option('--costs <name>', `a file, or one of ${Object.keys(knownCosts).join(', ')}`, 'pentium-4')
     .option('--output <file>', 'figures in JSON', 'bench/results/nano.json')
     .option('--report <file>', 'an HTML page as well')
@@ -112,45 +114,39 @@ const figuresOf = (rounds: readonly (readonly Stretches[])[], costs: Costs): Rec
   return figures;
 };
 
-const measure = async (
-  name: string,
-  technique: Technique,
-  kernel: Uint8Array,
-  { rounds }: Options,
-  costs: Costs,
-): Promise<NanoResult> => {
-  note(`${name}: ${rounds} rounds`);
-  try {
-    const all: (readonly Stretches[])[] = [];
-    for (let i = 0; i <= rounds; i++) all.push(await runNanobenchmarks(kernel, { technique }));
-    return { technique: name, problem: null, figures: figuresOf(all.slice(1), costs) };
-  } catch (error) {
-    if (!(error instanceof NanoError || error instanceof MachineError)) throw error;
-    return { technique: name, problem: error.message, figures: {} };
-  }
+/** @param name the technique's, in the results */
+const measure = async (name: string, order: NanoOrder, costs: Costs): Promise<NanoResult> => {
+  note(name);
+  const worker = new Worker(new URL('./nano-thread.js', import.meta.url), { workerData: order });
+  const [{ rounds, problem }] = (await once(worker, 'message')) as [NanoAnswer];
+  return {
+    technique: name,
+    problem,
+    figures: problem === null ? figuresOf(rounds.slice(WARM_UPS), costs) : {},
+  };
 };
 
 const main = async (argv: readonly string[]): Promise<number> => {
   const options = optionsOf(argv);
   let costs: Costs;
-  let techniques: readonly Technique[];
+  const techniques = options.techniques ?? usualTechniques;
   try {
     costs = costsOf(options.costs);
-    techniques = (options.techniques ?? usualTechniques).map(techniqueNamed);
+    techniques.forEach(techniqueNamed);
   } catch (error) {
     if (!(error instanceof CostError || error instanceof RangeError || 'code' in (error as object)))
       throw error;
     note(`bench:nano: ${error instanceof RangeError ? '' : `${options.costs}: `}${(error as Error).message}`);
     return 2;
   }
-  const kernel = (await buildGuest('nanobenchmarks', sourcesIn(resolve('guests')))).image;
   const loadBefore = loadavg()[0]!;
+  const rounds = WARM_UPS + options.rounds;
+  const order = { rounds, kernel: await buildNanobenchmarks(rounds, resolve('guests')) };
   const results: NanoResult[] = [];
-  for (const technique of techniques)
-    results.push(await measure(technique.name, technique, kernel, options, costs));
+  for (const technique of techniques) results.push(await measure(technique, { ...order, technique }, costs));
   const rdtsc: NanoResult[] = [];
   for (const [way, technique] of Object.entries(RDTSC_WAYS))
-    rdtsc.push(await measure(way, technique, kernel, options, costs));
+    rdtsc.push(await measure(way, { ...order, technique }, costs));
   const report: NanoReport = {
     date: new Date().toISOString(),
     host: hostName(),
