@@ -1,9 +1,7 @@
 /** The file that a report goes to. */
-import { closeSync, writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { Page } from '../report/index.ts';
-import { createFile } from './files.ts';
-import { reasonOf, UserError } from './user-error.ts';
+import { ResultFile } from './result-file.ts';
 
 /** Adds the option to a command. */
 export const addReportOption = (command: Command): Command =>
@@ -18,19 +16,13 @@ export interface ReportFile {
   write(page: Page): Promise<void>;
 }
 
-/** Creates the file before the work begins that it is going to tell of. @throws UserError */
+/** @throws UserError when the file cannot be written to */
 export const openReport = (path: string): ReportFile => {
-  const file = createFile(path);
+  const file = new ResultFile(path);
   return {
     async write(content) {
       const { page } = await import('../report/page.ts');
-      const text = await page(content);
-      try {
-        writeFileSync(file, text);
-        closeSync(file);
-      } catch (error) {
-        throw new UserError(`${path}: ${reasonOf(error)}`);
-      }
+      file.write(await page(content));
     },
   };
 };

@@ -1,12 +1,10 @@
 /** The files that a command of the laboratory writes its results to, and the line that shows it at work. */
-import { writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { Machine } from '../index.ts';
 import type { Page } from '../report/index.ts';
-import { createFile } from './files.ts';
 import { Progress } from './progress.ts';
 import { addReportOption, openReport, type ReportFile, type ReportFlags } from './report-file.ts';
-import { reasonOf, UserError } from './user-error.ts';
+import { ResultFile } from './result-file.ts';
 
 export interface ResultFlags extends ReportFlags {
   readonly json?: string;
@@ -19,35 +17,18 @@ export const addResultOptions = (command: Command): Command => addReportOption(a
 
 /** Files that can be written, before the work begins whose results they are for. */
 export class ResultFiles {
-  readonly #json: Destination | undefined;
+  readonly #json: ResultFile | undefined;
   readonly #report: ReportFile | undefined;
 
   /** @throws UserError when one cannot be created */
   constructor({ json, report }: ResultFlags) {
-    this.#json = json === undefined ? undefined : new Destination(json);
+    this.#json = json === undefined ? undefined : new ResultFile(json);
     this.#report = report === undefined ? undefined : openReport(report);
   }
   /** @param makePage called only when a page is wanted @throws UserError */
   async write(results: unknown, makePage?: () => Page): Promise<void> {
     this.#json?.write(`${JSON.stringify(results, null, 2)}\n`);
     if (makePage) await this.#report?.write(makePage());
-  }
-}
-
-class Destination {
-  readonly #path: string;
-  readonly #descriptor: number;
-
-  constructor(path: string) {
-    this.#path = path;
-    this.#descriptor = createFile(path);
-  }
-  write(text: string): void {
-    try {
-      writeFileSync(this.#descriptor, text);
-    } catch (error) {
-      throw new UserError(`${this.#path}: ${reasonOf(error)}`);
-    }
   }
 }
 

@@ -1,15 +1,14 @@
 /** One run of a guest, from loading its files to the exit code. */
-import { writeFileSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createMachine, LoadError, type Machine, MachineError, type Outcome } from '../index.ts';
 import { ConsoleRecord } from '../laboratory/console-record.ts';
 import { RunRecorder } from '../laboratory/run-record.ts';
 import { Console } from './console.ts';
 import { ExitCode, signalExitCode } from './exit-codes.ts';
-import { createFile } from './files.ts';
 import { type LoggerOf, openLog } from './logging.ts';
 import type { Plan } from './plan.ts';
 import { openReport, type ReportFile } from './report-file.ts';
+import { ResultFile } from './result-file.ts';
 import { formatStatistics } from './statistics-text.ts';
 import { UserError } from './user-error.ts';
 
@@ -30,7 +29,7 @@ class Session {
   readonly #plan: Plan;
   readonly #log: LoggerOf;
   readonly #console: Console;
-  readonly #statisticsFile: number | undefined;
+  readonly #statisticsFile: ResultFile | undefined;
   readonly #report: ReportFile | undefined;
   #recorder: RunRecorder | undefined;
   #machine: Machine | undefined;
@@ -40,7 +39,7 @@ class Session {
     this.#plan = plan;
     this.#log = log;
     const { statisticsFile, report } = plan;
-    this.#statisticsFile = statisticsFile === undefined ? undefined : createFile(statisticsFile);
+    this.#statisticsFile = statisticsFile === undefined ? undefined : new ResultFile(statisticsFile);
     this.#report = report === undefined ? undefined : openReport(report);
     this.#console = new Console(plan, {
       onInput: (port, bytes) => this.#machine?.sendSerial(bytes, port),
@@ -156,7 +155,7 @@ class Session {
       format === 'json'
         ? `${JSON.stringify(statistics)}\n`
         : formatStatistics(statistics, format === 'short' ? 'short' : 'long');
-    if (this.#statisticsFile !== undefined) writeFileSync(this.#statisticsFile, text);
+    if (this.#statisticsFile !== undefined) this.#statisticsFile.write(text);
     else this.#console.write(text);
   }
   async #page(outcome: Outcome) {

@@ -194,10 +194,25 @@ describe('statistics', () => {
   });
 
   test('can go to a file', async () => {
-    const file = fileWith('statistics', '');
+    const file = fileWith('statistics', `${'older and longer '.repeat(1000)}\n`);
     const { stderr } = await ringdown([await kernelWith('halt', HALT), '--stats-file', file]);
     expect(stderr.split('\n')).toHaveLength(2);
     expect(JSON.parse(readFileSync(file, 'utf8'))).toMatchObject({ technique: 'bt' });
+  });
+  test('leave a file as it is when there are none', async () => {
+    const [statistics, report] = [fileWith('statistics', 'older'), fileWith('report', 'older')];
+    const { exitCode } = await ringdown(['missing', '--stats-file', statistics, '--report', report]);
+    expect(exitCode).toBe(2);
+    expect([statistics, report].map((file) => readFileSync(file, 'utf8'))).toEqual(['older', 'older']);
+  });
+  test.runIf(existsSync('/dev/full'))('do not fit on a full device', async () => {
+    const { exitCode, stderr } = await ringdown([
+      await kernelWith('halt', HALT),
+      '--stats-file',
+      '/dev/full',
+    ]);
+    expect(stderr).toMatch(/\nringdown: \/dev\/full: [^\n]+\n$/);
+    expect(exitCode).toBe(2);
   });
 });
 
