@@ -8,6 +8,10 @@ export const median = (values: readonly number[]): number | null => {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 };
 
+/** What a time of so many rounds is, in words. */
+export const mediansOf = (rounds: number): string =>
+  rounds === 1 ? 'one round' : `medians of ${rounds} rounds`;
+
 /** The n-th root of the product of n positive numbers; null of none. */
 export const geometricMean = (values: readonly number[]): number | null =>
   values.length === 0 ? null : Math.exp(values.reduce((sum, v) => sum + Math.log(v), 0) / values.length);

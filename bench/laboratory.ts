@@ -6,7 +6,7 @@ import { Command } from 'commander';
 import { COMMAND_LINE, MEMORY, PROMPT } from '../guests/debian/initramfs.ts';
 import { type Command as ChildCommand, measureUntil } from './child.ts';
 import { count, hostName, note, releaseOf } from './common.ts';
-import { median, show, table } from './figures.ts';
+import { median, mediansOf, show, table } from './figures.ts';
 
 interface Options {
   readonly rounds: number;
@@ -145,7 +145,7 @@ const main = async (argv: readonly string[]): Promise<number> => {
   writeFileSync(options.output, `${JSON.stringify(report, null, 2)}\n`);
   process.stdout.write(
     `${[
-      `${report.kernel} to the prompt, at most ${options.instructions} instructions; medians of ${options.rounds} rounds`,
+      `${report.kernel} to the prompt, at most ${options.instructions} instructions; ${mediansOf(options.rounds)}`,
       '',
       table([['measured', 's'], ...names.map((name) => [name, show(time(name) && time(name)! / 1000, 2)])]),
       '',

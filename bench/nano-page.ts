@@ -1,5 +1,6 @@
 /** The nanobenchmarks as an HTML page. */
 import { type Bar, bars, type Content, page, prose, table } from '../src/report/index.ts';
+import { mediansOf } from './figures.ts';
 import { compareRanks, type NanoFigure, type NanoReport } from './nano-report.ts';
 
 const grouped = (report: NanoReport, value: (figure: NanoFigure) => number): Bar[] =>
@@ -86,7 +87,7 @@ export const nanoPage = (report: NanoReport): Promise<string> =>
           bars({
             ...GROUPS,
             title: 'Host time of an operation',
-            caption: `Nanoseconds, medians of ${report.rounds} rounds, without the loop around it.`,
+            caption: `Nanoseconds, ${mediansOf(report.rounds)}, without the loop around it.`,
             basis: 'measured',
             axis: { label: 'nanoseconds of an operation', unit: 'number', scale: 'log' },
             bars: grouped(report, ({ nanoseconds }) => nanoseconds),

@@ -1,5 +1,5 @@
 /** What the nanobenchmarks found, in figures and as text. */
-import { show, table } from './figures.ts';
+import { mediansOf, show, table } from './figures.ts';
 
 /** What one benchmark came to under one technique, for one operation and without the loop around it. */
 export interface NanoFigure {
@@ -150,7 +150,7 @@ export const nanoReportText = (report: NanoReport): string => {
     '',
     figureTable(report, good, ({ interventions }) => interventions.toFixed(2)),
     '',
-    `Host nanoseconds of an operation, measured: medians of ${report.rounds} rounds`,
+    `Host nanoseconds of an operation, measured: ${mediansOf(report.rounds)}`,
     '',
     figureTable(report, good, ({ nanoseconds }) => nanosecondsText(nanoseconds)),
     '',

@@ -1,7 +1,7 @@
 /** The comparison of techniques as an HTML page. */
 import { modelledCycles } from '../src/laboratory/costs.ts';
 import { bars, page, stacked, table } from '../src/report/index.ts';
-import { median } from './figures.ts';
+import { median, mediansOf } from './figures.ts';
 import { slowdowns, type TechniquesReport } from './techniques-report.ts';
 
 /** @returns a whole HTML document */
@@ -19,7 +19,7 @@ export const techniquesPage = (report: TechniquesReport): Promise<string> => {
         contents: [
           bars({
             title: 'Host time to the prompt',
-            caption: `Medians of ${Math.max(...booted.map((r) => r.boots.length))} rounds.`,
+            caption: `To the prompt, ${mediansOf(Math.max(...booted.map((r) => r.boots.length)))}.`,
             basis: 'measured',
             names: 'technique',
             axis: { label: 'host time', unit: 'milliseconds' },

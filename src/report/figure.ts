@@ -42,7 +42,7 @@ export interface Legend {
 }
 
 /** How many colours the style sheet has. */
-export const PALETTE = 8;
+export const PALETTE = 10;
 export const color = (index: number): string => `var(--series-${(index % PALETTE) + 1})`;
 /** Lines differ also where there are no colours. */
 export const dash = (index: number): string => ['none', '6 3', '2 3', '8 3 2 3'][index % 4]!;

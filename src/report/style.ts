@@ -8,6 +8,7 @@ export const STYLE = `
   --heat: #a3260c;
   --series-1: #0067a5; --series-2: #c65102; --series-3: #007d5f; --series-4: #a8487e;
   --series-5: #8a6d00; --series-6: #2f93c8; --series-7: #4b4f54; --series-8: #7a3fa0;
+  --series-9: #b3262e; --series-10: #5c8f1f;
   --serif: Charter, "Bitstream Charter", "Sitka Text", "Source Serif 4", "Noto Serif", Cambria, Georgia, serif;
   --sans: system-ui, -apple-system, "Segoe UI", Inter, "Noto Sans", "DejaVu Sans", sans-serif;
   --mono: ui-monospace, "Cascadia Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace;
@@ -18,6 +19,7 @@ export const STYLE = `
     --heat: #ff8a5c;
     --series-1: #56b4e9; --series-2: #f09a4a; --series-3: #35c79d; --series-4: #de8fbd;
     --series-5: #e5cf4f; --series-6: #9cd2f2; --series-7: #b4b8bd; --series-8: #c39be0;
+    --series-9: #ff8a8a; --series-10: #a9dc6a;
   }
 }
 * { box-sizing: border-box; }
@@ -72,7 +74,8 @@ pre { margin: 0; padding: 0.9rem 1rem; overflow: auto; max-height: 34rem; backgr
   :root { color-scheme: light; --paper: #fff; --ink: #000; --faint: #444; --rule: #bbb; --panel: #f6f6f4;
     --link: #000; --heat: #8e1f08;
     --series-1: #0067a5; --series-2: #c65102; --series-3: #007d5f; --series-4: #a8487e;
-    --series-5: #8a6d00; --series-6: #2f93c8; --series-7: #4b4f54; --series-8: #7a3fa0; }
+    --series-5: #8a6d00; --series-6: #2f93c8; --series-7: #4b4f54; --series-8: #7a3fa0;
+    --series-9: #b3262e; --series-10: #5c8f1f; }
   @page { margin: 18mm 17mm; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   body { max-width: none; padding: 0; font-size: 10.5pt; }
