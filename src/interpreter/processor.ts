@@ -67,7 +67,6 @@ export class Processor {
   readonly #boundary: Boundary;
   readonly #host: ProcessorHost;
   readonly #blocks: BlockFinder;
-  #control!: Control;
   #ticksPerInstruction = 0;
   #ticksSkipped = 0;
   /** Instructions retired before the current call of `run`. */
@@ -78,6 +77,8 @@ export class Processor {
   /** The next instruction is to be executed singly, because an access of it meets a breakpoint. */
   #singly = false;
   #stopRequested = false;
+  /** Who is in control; to be set before the first `run`. */
+  control!: Control;
   /** Who looks on. */
   observer: Observer | undefined;
   /** Vector of the next external interrupt, from the interrupt controller. */
@@ -96,16 +97,16 @@ export class Processor {
     this.cache = new TranslationCache(memory, this.mmu, options.cache, this.profile);
     this.mmu.hooks.onWatchedWrite = (physical, size, watch) => {
       if (watch & Watch.CODE) this.cache.written(physical, size);
-      if (watch & Watch.PAGE_TABLE) this.#control.onTracedWrite?.(physical, size);
+      if (watch & Watch.PAGE_TABLE) this.control.onTracedWrite?.(physical, size);
       if (watch & Watch.JOURNAL) this.observer?.wrote(physical, size);
     };
     this.breakpoints = new Breakpoints(memory.words, this.mmu.tlb);
     const { breakpoints } = this;
     this.mmu.hooks.isUncached = (linear) => breakpoints.covers(linear);
     const translator = new Translator(memory, this.cache, options.decoder, {
-      treatment: (instruction, mode) => this.#control.treatment(instruction, mode),
-      counter: (physical) => this.#control.counter?.(physical) ?? 0,
-      model: () => this.#control.cpu(false).model,
+      treatment: (instruction, mode) => this.control.treatment(instruction, mode),
+      counter: (physical) => this.control.counter?.(physical) ?? 0,
+      model: () => this.control.cpu(false).model,
       notBuilt: options.notBuilt,
     });
     this.#blocks = new BlockFinder({
@@ -115,18 +116,11 @@ export class Processor {
       cache: this.cache,
       translator,
       maximumBlockLength: options.maximumBlockLength,
-      guestCpl: () => this.#control.guestState.cpl,
+      guestCpl: () => this.control.guestState.cpl,
     });
     this.counters = new ProcessorCounters(memory.words, this.cache, () => this.retired);
     this.#host = new ProcessorHost(this, this.#boundary);
     this.engine = options.createEngine(memory, this.#host);
-  }
-
-  get control(): Control {
-    return this.#control;
-  }
-  set control(control: Control) {
-    this.#control = control;
   }
 
   /**
@@ -214,7 +208,7 @@ export class Processor {
   }
   /** Level of the interrupt controller's output. */
   set interruptRequest(level: boolean) {
-    if (level && this.#words[State.INTERRUPT >> 2] === 0) this.#control.onRequest?.('interrupt');
+    if (level && this.#words[State.INTERRUPT >> 2] === 0) this.control.onRequest?.('interrupt');
     this.#words[State.INTERRUPT >> 2] = level ? 1 : 0;
     if (level) this.#words[State.LEAVE >> 2] = 1;
   }
@@ -222,7 +216,7 @@ export class Processor {
   set nonMaskableInterrupt(level: boolean) {
     const words = this.#words;
     if (level && !this.#nmiLevel) {
-      this.#control.onRequest?.('nmi');
+      this.control.onRequest?.('nmi');
       words[State.NMI >> 2]! |= Nmi.PENDING;
       words[State.LEAVE >> 2] = 1;
     }
@@ -248,7 +242,7 @@ export class Processor {
   get wakes(): boolean {
     const words = this.#words;
     if (words[State.DEBUG_TRAP >> 2] !== 0 || words[State.NMI >> 2] === Nmi.PENDING) return true;
-    return words[State.INTERRUPT >> 2] !== 0 && this.#control.interruptsEnabled();
+    return words[State.INTERRUPT >> 2] !== 0 && this.control.interruptsEnabled();
   }
 
   /**
@@ -295,7 +289,7 @@ export class Processor {
       words[State.NMI >> 2] = Nmi.BLOCKED;
       this.counters.interruptsTaken++;
       this.#deliver(Vector.NMI, this.#boundary.isMarked(State.RESUME), () =>
-        this.#control.onInterrupt(Vector.NMI),
+        this.control.onInterrupt(Vector.NMI),
       );
       return true;
     }
@@ -303,11 +297,11 @@ export class Processor {
       words[State.INTERRUPT >> 2] !== 0 &&
       !held &&
       !this.#boundary.isMarked(State.SHADOW) &&
-      this.#control.interruptsEnabled()
+      this.control.interruptsEnabled()
     ) {
       this.counters.interruptsTaken++;
       const vector = this.acknowledgeInterrupt();
-      this.#deliver(vector, this.#boundary.isMarked(State.RESUME), () => this.#control.onInterrupt(vector));
+      this.#deliver(vector, this.#boundary.isMarked(State.RESUME), () => this.control.onInterrupt(vector));
       return true;
     }
     if (this.breakpoints.code && !held && !this.#boundary.isMarked(State.RESUME)) {
@@ -319,7 +313,7 @@ export class Processor {
   }
   /** #DB between two instructions. @param bits of DR6 that tell why */
   #debugException(bits: number): void {
-    recordDebugException(this.#control.guestState, bits);
+    recordDebugException(this.control.guestState, bits);
     this.#deliverException(Vector.DB, 0, this.#boundary.isMarked(State.RESUME));
     // A breakpoint that delivery itself met could never be handled.
     this.#words[State.DEBUG_TRAP >> 2]! &= ~DR6.B;
@@ -332,7 +326,7 @@ export class Processor {
   #deliverException(vector: number, error: number, resume: boolean): void {
     this.counters.faults[vector]!++;
     this.#words[State.DEBUG_TRAP >> 2] = 0;
-    this.#deliver(vector, resume, () => this.#control.onFault(vector, error));
+    this.#deliver(vector, resume, () => this.control.onFault(vector, error));
   }
   /** Delivers an event, after which nothing is held off. @param resume RF as the event finds it */
   #deliver(vector: number, resume: boolean, event: () => void): void {
@@ -359,7 +353,7 @@ export class Processor {
     const words = this.#words;
     if (words[State.FLAGS >> 2]! & Flag.TF || this.#singly) return true;
     if (words[State.DEBUG_TRAP >> 2] !== 0 || words[State.NMI >> 2] === Nmi.PENDING) return true;
-    if (words[State.INTERRUPT >> 2] !== 0 && this.#control.interruptsEnabled()) return true;
+    if (words[State.INTERRUPT >> 2] !== 0 && this.control.interruptsEnabled()) return true;
     return this.breakpoints.code && this.breakpoints.covers(this.#blocks.linearEip);
   }
   /** Executes one instruction, or one element of a repeated one, and notes the trap that TF asks for. */
