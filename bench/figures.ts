@@ -16,8 +16,12 @@ export const mediansOf = (rounds: number): string =>
 export const geometricMean = (values: readonly number[]): number | null =>
   values.length === 0 ? null : Math.exp(values.reduce((sum, v) => sum + Math.log(v), 0) / values.length);
 
-export const show = (value: number | null, digits: number): string =>
-  value === null ? '-' : value.toFixed(digits);
+/** A figure with so many decimals; nothing is never below zero. */
+export const show = (value: number | null, digits: number): string => {
+  if (value === null) return '-';
+  const text = value.toFixed(digits);
+  return Number(text) === 0 ? text.replace('-', '') : text;
+};
 
 /** Columns of equal width, the first flush left, the others flush right. */
 export const table = (rows: readonly (readonly string[])[]): string => {
