@@ -72,9 +72,9 @@ const ROUND = 'round';
 const MOST_INSTRUCTIONS = 10e6;
 const MOST_MILLISECONDS = 60_000;
 
-/** The guest's kernel. @param rounds how often it is to go through all stretches @param folder of the guests */
-export const buildNanobenchmarks = async (rounds: number, folder?: string): Promise<Uint8Array> => {
-  const read = sourcesIn(folder);
+/** The guest's kernel. @param rounds how often it is to go through all stretches */
+export const buildNanobenchmarks = async (rounds: number): Promise<Uint8Array> => {
+  const read = sourcesIn();
   const { image } = await buildGuest('nanobenchmarks', async (path) => {
     const source = await read(path);
     if (path !== SOURCE) return source;

@@ -141,7 +141,7 @@ const main = async (argv: readonly string[]): Promise<number> => {
   }
   const loadBefore = loadavg()[0]!;
   const rounds = WARM_UPS + options.rounds;
-  const order = { rounds, kernel: await buildNanobenchmarks(rounds, resolve('guests')) };
+  const order = { rounds, kernel: await buildNanobenchmarks(rounds) };
   const results: NanoResult[] = [];
   for (const technique of techniques) results.push(await measure(technique, { ...order, technique }, costs));
   const rdtsc: NanoResult[] = [];

@@ -1,4 +1,13 @@
-/** `npm run guests`: writes every guest of this folder as an ELF file. */
-import { main } from './build.ts';
+/** `npm run guests`: writes the ELF file of every guest of this folder, as `.guests/<name>.elf`. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { buildGuest } from './assemble.ts';
+import { sourcesIn } from './files.ts';
+import { guests } from './index.ts';
 
-await main('.guests');
+const readSource = sourcesIn();
+for (const { name } of guests) {
+  const path = join('.guests', `${name}.elf`);
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, (await buildGuest(name, readSource)).image);
+}

@@ -1,12 +1,14 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ReadSource } from './assemble.ts';
 
-/** This folder, also when the code runs from a bundle in a folder next to it (such as `dist/`). */
+/** This folder, also when the code runs from a bundle somewhere else in the package. */
 function guestsFolder(): string {
-  const here = dirname(fileURLToPath(import.meta.url));
-  return basename(here) === 'guests' ? here : join(here, '..', 'guests');
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, 'package.json')) && folder !== dirname(folder)) folder = dirname(folder);
+  return join(folder, 'guests');
 }
 
 /** Reads a guest's source from this folder in Node. `folder` overrides the place. */

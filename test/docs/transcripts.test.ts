@@ -3,16 +3,21 @@ import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { beforeAll, describe, expect, test } from 'vitest';
-import { main as buildGuests } from '../../guests/build.ts';
-import { program, start } from '../cli/program.ts';
+import { beforeAll, describe, expect, inject, test } from 'vitest';
+import { type Ended, program, start } from '../cli/program.ts';
 import { argumentsOf, firstDifference, type Transcript, transcriptsIn } from './transcripts.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const pages = ['guests/LESSON.md'];
 
 const folder = mkdtempSync(join(tmpdir(), 'ringdown-lesson-'));
-beforeAll(() => buildGuests(join(folder, '.guests')));
+/** Runs a built program there, with what it says on standard error between the rest. */
+const run = (path: string, args: readonly string[]): Promise<Ended> =>
+  start('sh', ['-c', 'cd "$1" && shift && exec "$@" 2>&1', 'sh', folder, process.execPath, path, ...args]);
+beforeAll(async () => {
+  const { exitCode, stdout } = await run(join(inject('dist'), 'guests.js'), []);
+  expect(exitCode, stdout).toBe(0);
+});
 
 describe.each(pages)('%s', (page) => {
   const transcripts = transcriptsIn(readFileSync(root + page, 'utf8'));
@@ -25,16 +30,8 @@ describe.each(pages)('%s', (page) => {
     async (_line, command, transcript) => {
       const args = argumentsOf(command);
       expect(args, 'only commands of ringdown can be checked').toBeDefined();
-      const ended = await start('sh', [
-        '-c',
-        'cd "$1" && shift && exec "$@" 2>&1',
-        'sh',
-        folder,
-        process.execPath,
-        program,
-        ...args!,
-      ]);
-      const printed = Buffer.from(ended.stdout, 'latin1').toString();
+      const { stdout } = await run(program, args!);
+      const printed = Buffer.from(stdout, 'latin1').toString();
       expect(firstDifference(transcript, printed), printed).toBeUndefined();
     },
   );
