@@ -62,8 +62,8 @@ const lastLine = (text: string): string =>
 const complaint = (text: string): string => /^.*\b\w*[Ee]rror\b.*$/m.exec(text)?.[0] ?? lastLine(text);
 
 /**
- * Runs a command until its standard output contains `text`, then kills it; to its end, or that of its limits, if `text` is null. Its standard
- * input stays open.
+ * Runs a command until its standard output contains `text`, then kills it; to its end, or that of its limits, if
+ * `text` is null. Its standard input stays open.
  * @param timeout milliseconds after which it has failed
  * @param onOutput is told all output, and when it came, in milliseconds from just before the process was made
  * @param then `wait` where the command goes on to its own end, within the same time

@@ -110,59 +110,44 @@ export const declare = (writer: ModuleWriter): Module => {
       w.get(SlowParameter.LINEAR);
       w.op(Op.i32Add, Op.return);
     });
+  const ifSize = (w: FunctionWriter, size: number, then: () => void): void => {
+    w.get(SlowParameter.SIZE);
+    w.i32(size);
+    w.op(Op.i32Eq);
+    w.block(Op.if);
+    then();
+    w.op(Op.end);
+  };
+  /** Stores what `value` pushes, and returns from the function. */
+  const storeAndReturn = (w: FunctionWriter, word: number, value: () => void, store: () => void): void => {
+    w.get(word);
+    w.get(SlowParameter.LINEAR);
+    w.op(Op.i32Add);
+    value();
+    store();
+    w.i32(1);
+    w.op(Op.return);
+  };
   const store = (w: FunctionWriter) =>
     writeQuickStep(w, TLB_WRITE_OFFSET, (word) => {
-      for (const [size, opcode] of [
-        [4, Op.i32Store],
-        [2, Op.i32Store16],
-      ] as const) {
-        w.get(SlowParameter.SIZE);
-        w.i32(size);
-        w.op(Op.i32Eq);
-        w.block(Op.if);
-        w.get(word);
-        w.get(SlowParameter.LINEAR);
-        w.op(Op.i32Add);
-        w.get(SlowParameter.VALUE);
-        w.memory(opcode, POINTER_BIAS);
-        w.i32(1);
-        w.op(Op.return, Op.end);
-      }
+      const parameter = () => w.get(SlowParameter.VALUE);
+      ifSize(w, 4, () => storeAndReturn(w, word, parameter, () => w.memory(Op.i32Store, POINTER_BIAS)));
+      ifSize(w, 2, () => storeAndReturn(w, word, parameter, () => w.memory(Op.i32Store16, POINTER_BIAS)));
     });
   const storeBounced = (w: FunctionWriter) =>
     writeQuickStep(w, TLB_WRITE_OFFSET, (word) => {
-      const copy = (load: () => void, store: () => void) => {
-        w.get(word);
-        w.get(SlowParameter.LINEAR);
-        w.op(Op.i32Add);
-        w.i32(0);
-        load();
-        store();
-        w.i32(1);
-        w.op(Op.return);
+      const copy = (load: (from: number) => void, store: (to: number) => void) => () => {
+        const value = () => {
+          w.i32(0);
+          load(BOUNCE_BUFFER);
+        };
+        storeAndReturn(w, word, value, () => store(POINTER_BIAS));
       };
-      w.get(SlowParameter.SIZE);
-      w.i32(16);
-      w.op(Op.i32Eq);
-      w.block(Op.if);
-      copy(
-        () => w.simdMemory(SimdOp['v128.load'], BOUNCE_BUFFER),
-        () => w.simdMemory(SimdOp['v128.store'], POINTER_BIAS),
-      );
-      w.op(Op.end);
-      w.get(SlowParameter.SIZE);
-      w.i32(8);
-      w.op(Op.i32Eq);
-      w.block(Op.if);
-      copy(
-        () => w.memory(Op.i64Load, BOUNCE_BUFFER),
-        () => w.memory(Op.i64Store, POINTER_BIAS),
-      );
-      w.op(Op.end);
-      copy(
-        () => w.memory(Op.i32Load, BOUNCE_BUFFER),
-        () => w.memory(Op.i32Store, POINTER_BIAS),
-      );
+      const memory = (opcode: number) => (offset: number) => w.memory(opcode, offset);
+      const vector = (opcode: number) => (offset: number) => w.simdMemory(opcode, offset);
+      ifSize(w, 16, copy(vector(SimdOp['v128.load']), vector(SimdOp['v128.store'])));
+      ifSize(w, 8, copy(memory(Op.i64Load), memory(Op.i64Store)));
+      copy(memory(Op.i32Load), memory(Op.i32Store))();
     });
   return {
     writer,

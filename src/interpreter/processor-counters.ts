@@ -64,7 +64,7 @@ export class ProcessorCounters {
     this.#words[State.BLOCKS >> 2]! -= HISTORY_STEP;
     this.#clearInCache();
   }
-  /** The engine's own counts start at zero again, which are collected. */
+  /** The engine's own counts, all collected, start at zero again. */
   engineReset(): void {
     this.#blocksCollected = 0;
   }

@@ -40,6 +40,12 @@ test('the same order correlates fully, the opposite one not at all', () => {
   expect(opposite!.different.map(({ benchmark }) => benchmark)).toEqual(['a', 'd']);
 });
 
+test('what the table shows as equal shares a rank', () => {
+  const [tied] = compareRanks(report({ a: 1.4, b: 1.1, c: 3, d: 4 }));
+  // Ranks 1.5, 1.5, 3 and 4 against 1 to 4: covariance 4.5, variances 4.5 and 5.
+  expect(tied!.correlation).toBeCloseTo(4.5 / Math.sqrt(4.5 * 5), 10);
+});
+
 test('a rank that differs is explained, or said not to be', () => {
   const text = nanoReportText(report({ a: 4, b: 3, c: 2, d: 1 }, { bt: { a: 'it costs more here' } }));
   expect(text).toContain('a is number 4 here and 1 there: it costs more here');
