@@ -115,3 +115,15 @@ itself:
   expect(cache.misses).toBe(cache.translations + cache.passing + cache.fetchFaults);
   expect(cache.translations).toBe(cache.live + cache.evictions + cache.invalidations + cache.flushed);
 });
+
+test('an exception that a rewritten instruction finds is no trap, not even one in the new task', async () => {
+  const [bare, rewritten] = await Promise.all(
+    (['native', 'bt'] as const).map(async (technique) => {
+      const { machine } = await runGuest(findGuest('tasks'), technique);
+      return machine.statistics().traps;
+    }),
+  );
+  const found = ['#TS', '#NP', '#SS', '#GP'];
+  expect(found.filter((name) => bare![name] === undefined)).toEqual([]);
+  expect(found.filter((name) => rewritten![name] !== undefined)).toEqual([]);
+});
